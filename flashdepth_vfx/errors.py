@@ -1,0 +1,205 @@
+"""Every error that this package raises on purpose, as one tree.
+
+    FlashDepthError                  exit 1: it failed, and the message says what and what to do
+    ├── UsageError                   exit 2: what was asked for cannot be, whatever the files hold
+    │   ├── SettingsError            a setting's value is unknown or contradicts another
+    │   ├── FrameRangeError          a frame range cannot be read, or selects nothing
+    │   ├── NoSuchChannelError       a plate has no such layer, channel or view
+    │   ├── ColorError               no such colour space, display, view or OCIO config
+    │   └── LicenseError             the weights need a consent that was not given
+    ├── PlateError                   a plate cannot be used
+    │   ├── MissingFrameError        a frame of the sequence is not on disk
+    │   ├── CorruptPlateError        truncated, empty, not an image, or unsafe to read
+    │   └── PlateSizeError           too small, or its size changes inside the shot
+    ├── OutputError                  the depth cannot be written
+    │   ├── DiskFullError            exit 75: no space left
+    │   └── OutputExistsError        frames made with other settings are in the way
+    ├── WeightsError                 weights are absent, damaged, or of another architecture
+    │   └── NoSuchWeightsError       exit 2: no weights have that name
+    ├── DeviceError                  the device asked for is not there, or ran out of memory
+    ├── StateError                   a state file cannot be read
+    │   └── StateMismatchError       it belongs to another shot, other weights, another size
+    ├── FrameOrderError              the engine was given a frame out of order
+    └── Interrupted                  exit 143: stopped by a signal after saving the state
+
+Errors carry the facts they were made from as attributes and write their own message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = [
+    "ColorError",
+    "CorruptPlateError",
+    "DeviceError",
+    "DiskFullError",
+    "FlashDepthError",
+    "FrameOrderError",
+    "FrameRangeError",
+    "Interrupted",
+    "LicenseError",
+    "MissingFrameError",
+    "NoSuchChannelError",
+    "NoSuchWeightsError",
+    "OutputError",
+    "OutputExistsError",
+    "PlateError",
+    "PlateSizeError",
+    "SettingsError",
+    "StateError",
+    "StateMismatchError",
+    "UsageError",
+    "WeightsError",
+]
+
+
+class FlashDepthError(Exception):
+    """The root: catch it to catch everything that this package raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(FlashDepthError):
+    """What was asked for cannot be done, whatever the files hold."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A setting has an unknown value, or two settings contradict each other."""
+
+
+class FrameRangeError(UsageError):
+    """A frame range cannot be read, or selects nothing."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        self.text = text
+        self.reason = reason
+        super().__init__(
+            f"frame range '{text}': {reason} (write it as 1001-1100, 1001-1100x2 or 1001-1010,1020)"
+        )
+
+
+class NoSuchChannelError(UsageError):
+    """A plate has no such layer, channel or view.
+
+    `kind` is "layer", "channel" or "view"; `available` are the names that the plate has.
+    """
+
+    def __init__(self, path: str | Path, kind: str, name: str, available: Iterable[str]) -> None:
+        self.path = str(path)
+        self.kind = kind
+        self.name = name
+        self.available = tuple(available)
+        listed = ", ".join(self.available) or "none"
+        super().__init__(f"{self.path}: no {kind} '{name}'; it has: {listed}")
+
+
+class ColorError(UsageError):
+    """No such colour space, display, view or OCIO config."""
+
+
+class LicenseError(UsageError):
+    """The weights need a consent that was not given."""
+
+
+class PlateError(FlashDepthError):
+    """A plate cannot be used. `path` names the file."""
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        self.path = str(path)
+        # Libraries break their lines, and farms read one.
+        self.reason = " ".join(reason.split())
+        super().__init__(f"{self.path}: {self.reason}")
+
+
+class MissingFrameError(PlateError):
+    """A frame of the sequence is not on disk."""
+
+    def __init__(
+        self,
+        sequence: str,
+        frame: int,
+        path: str | Path,
+        remedy: str = "--missing hold or skip renders around it",
+    ) -> None:
+        self.sequence = sequence
+        self.frame = frame
+        super().__init__(path, f"frame {frame} of {sequence} is not on disk ({remedy})")
+
+
+class CorruptPlateError(PlateError):
+    """Truncated, empty, not an image, or unsafe to read."""
+
+
+class PlateSizeError(PlateError):
+    """Too small for the network, or of another size than the rest of the shot."""
+
+
+class OutputError(FlashDepthError):
+    """The depth cannot be written. `path` names the file or folder."""
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        self.path = str(path)
+        self.reason = reason
+        super().__init__(f"{self.path}: {reason}")
+
+
+class DiskFullError(OutputError):
+    """No space left. Exit 75: the same command can succeed later."""
+
+    exit_code = 75
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path, "no space left on the device; free some and run again with --resume")
+
+
+class OutputExistsError(OutputError):
+    """Frames made with other settings are in the way."""
+
+
+class WeightsError(FlashDepthError):
+    """Weights are absent, damaged, or of another architecture."""
+
+
+class NoSuchWeightsError(WeightsError):
+    """No weights are known by that name. Exit 2: a slip of the keyboard, not of the disk."""
+
+    exit_code = 2
+
+
+class DeviceError(FlashDepthError):
+    """The device asked for is not there, or ran out of memory."""
+
+
+class StateError(FlashDepthError):
+    """A state file cannot be read. `path` names it."""
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        self.path = str(path)
+        self.reason = reason
+        super().__init__(f"{self.path}: {reason}")
+
+
+class StateMismatchError(StateError):
+    """A state belongs to another shot, other weights, another size or device."""
+
+
+class FrameOrderError(FlashDepthError):
+    """The engine was given a frame out of order."""
+
+    def __init__(self, expected: int, got: int) -> None:
+        self.expected = expected
+        self.got = got
+        super().__init__(
+            f"frame {got} given where frame {expected} is next: the state passes through a shot "
+            "once, in order"
+        )
+
+
+class Interrupted(FlashDepthError):
+    """Stopped by a signal, after the state was saved."""
+
+    exit_code = 143

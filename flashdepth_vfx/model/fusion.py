@@ -1,0 +1,123 @@
+"""The hybrid: a teacher that sees a small frame guides the student's coarsest path by cross-
+attention.
+
+Symbols: B frames, D the student's decoder width, M and K the pixels of the student's and the
+teacher's coarsest path.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from flashdepth_vfx.model.config import TeacherConfig
+from flashdepth_vfx.model.decoder import DptDecoder, resize_bilinear
+from flashdepth_vfx.model.encoder import VisionTransformer
+
+__all__ = ["HybridFusion", "Teacher", "teacher_size"]
+
+_MLP_EXPAND = 2
+
+
+def teacher_size(config: TeacherConfig, height: int, width: int) -> tuple[int, int]:
+    """(height, width) in pixels at which the teacher sees a frame of this size; the frame's own if
+    it is small.
+    """
+    patch = config.encoder.patch_px
+    fixed, other = height, width
+    portrait = config.side == "short" and width < height
+    if portrait:
+        fixed, other = width, height
+    if fixed <= config.side_px:
+        return (height, width)
+    # The weights were trained with this order of operations: its rounding loses a patch in some
+    # sizes, as at 700x700.
+    scaled = int((config.side_px / fixed) * other) // patch * patch
+    scaled = max(scaled, patch)
+    return (scaled, config.side_px) if portrait else (config.side_px, scaled)
+
+
+class Teacher(nn.Module):
+    """A large encoder and decoder, of which only the coarsest path is computed. The rest is in the
+    weights, unused.
+    """
+
+    def __init__(self, config: TeacherConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.pretrained = VisionTransformer(config.encoder)
+        self.depth_head = DptDecoder(config.encoder.channels, config.decoder, one_grid=True)
+
+    def forward(self, frame: Tensor) -> Tensor:
+        """`(B, 3, H, W)` normalised to the teacher's coarsest path `(B, C, h, w)`."""
+        size = teacher_size(self.config, frame.shape[-2], frame.shape[-1])
+        if size != tuple(frame.shape[-2:]):
+            frame = resize_bilinear(frame, size)
+        feature = self.pretrained(frame, self.config.encoder.taps[-1:])[0]
+        grid = (feature.shape[-2], feature.shape[-1])
+        return self.depth_head.coarsest(self.depth_head.skip(3, feature), grid)
+
+
+class CrossAttention(nn.Module):
+    """Queries `(B, M, D)` over a context `(B, K, D)`."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q = nn.Linear(width, width, bias=False)
+        self.kv = nn.Linear(width, 2 * width, bias=False)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        q = self.q(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        k, v = self.kv(context).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        out: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
+        return out
+
+
+class FusionBlock(nn.Module):
+    """x + attention(norm(x), norm(context)), then x + mlp(norm(x))."""
+
+    def __init__(self, width: int, context_width: int, heads: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attention = CrossAttention(width, heads)
+        self.context_norm = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width)
+        last = nn.Linear(_MLP_EXPAND * width, width)
+        self.mlp = nn.Sequential(nn.Linear(width, _MLP_EXPAND * width), nn.GELU(), last)
+        self.context_proj = nn.Linear(context_width, width)
+        for layer in (self.attention.proj, last):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        x = x + self.attention(self.norm1(x), self.context_norm(context))
+        out: Tensor = x + self.mlp(self.norm2(x))
+        return out
+
+
+class HybridFusion(nn.Module):
+    """Cross-attention blocks from the student's coarsest path to the teacher's. Untrained, it
+    changes nothing.
+    """
+
+    def __init__(self, width: int, config: TeacherConfig) -> None:
+        super().__init__()
+        group = nn.ModuleList(
+            FusionBlock(width, config.decoder.width, config.fusion_heads)
+            for _ in range(config.fusion_blocks)
+        )
+        self.blocks = nn.ModuleList([group])
+
+    def forward(self, path: Tensor, teacher_path: Tensor) -> Tensor:
+        """`(B, D, h, w)` and the teacher's `(B, C, h', w')` to `(B, D, h, w)`."""
+        x = path.flatten(2).transpose(1, 2)
+        context = teacher_path.flatten(2).transpose(1, 2)
+        # Every block owns a projection in the weights, and only the first one's is used, once,
+        # before any norm.
+        context = self.get_submodule("blocks.0.0.context_proj")(context)
+        for block in self.blocks[0].children():
+            x = block(x, context)
+        return x.transpose(1, 2).reshape(path.shape)

@@ -1,0 +1,82 @@
+"""FlashDepth: a frame and the state before it to disparity and the state after it."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from flashdepth_vfx.model.config import ModelConfig, VitConfig
+from flashdepth_vfx.model.convnet import EfficientNetLite
+from flashdepth_vfx.model.decoder import DptDecoder
+from flashdepth_vfx.model.encoder import VisionTransformer
+from flashdepth_vfx.model.fusion import HybridFusion, Teacher
+from flashdepth_vfx.model.scan_kernel import Scan
+from flashdepth_vfx.model.temporal import TemporalModule, TemporalState
+
+__all__ = ["FlashDepthNet"]
+
+
+class FlashDepthNet(nn.Module):
+    """The network of one ModelConfig. Its state_dict has the names and the order of the published
+    weights.
+
+    `scan` says how the state-space recurrence runs, see `Scan`; it changes no weight. Source: Chou
+    et al., "FlashDepth" (2025).
+    """
+
+    def __init__(self, config: ModelConfig, *, scan: Scan = "auto") -> None:
+        super().__init__()
+        self.config = config
+        width = config.decoder.width
+        self.teacher_model = None if config.teacher is None else Teacher(config.teacher)
+        self.hybrid_fusion = None if config.teacher is None else HybridFusion(width, config.teacher)
+        is_vit = isinstance(config.encoder, VitConfig)
+        self.pretrained = (
+            VisionTransformer(config.encoder)
+            if isinstance(config.encoder, VitConfig)
+            else EfficientNetLite(config.encoder)
+        )
+        self.mamba = TemporalModule(width, config.temporal, scan)
+        self.depth_head = DptDecoder(config.encoder.channels, config.decoder, one_grid=is_vit)
+
+    def forward(
+        self, frame: Tensor, state: TemporalState | None = None
+    ) -> tuple[Tensor, TemporalState]:
+        """One frame: `(B, 3, H, W)` RGB, ImageNet-normalised, and the state before it (None for the
+        first frame).
+
+        Returns disparity `(B, H, W)` float32 in 100/m, never negative, and the state after it. H
+        and W are multiples of `config.multiple`, from `config.min_side_px`. Raises ValueError where
+        the frame or the state does not fit.
+        """
+        self._require_frame(frame)
+        if state is not None:
+            state.require(self.state_shapes(frame.shape[0]), frame.device)
+        size = (frame.shape[-2], frame.shape[-1])
+        frame = frame.to(next(self.parameters()).dtype)
+        skips = [self.depth_head.skip(i, f) for i, f in enumerate(self.pretrained(frame))]
+        path = self.depth_head.coarsest(skips[3], (skips[2].shape[-2], skips[2].shape[-1]))
+        if self.teacher_model is not None and self.hybrid_fusion is not None:
+            path = self.hybrid_fusion(path, self.teacher_model(frame))
+        place = self.config.temporal.path
+        for number in range(3, place - 1, -1):
+            path = self.depth_head.refine(number, path, skips)
+        path, after = self.mamba(path, state)
+        for number in range(place - 1, 0, -1):
+            path = self.depth_head.refine(number, path, skips)
+        return self.depth_head.head(path, size), after
+
+    def state_shapes(self, batch: int) -> tuple[tuple[int, int, int, int], ...]:
+        """The shapes of TemporalState.ssm for a batch, whatever the resolution."""
+        return self.mamba.state_shapes(batch)
+
+    def _require_frame(self, frame: Tensor) -> None:
+        if frame.ndim != 4 or frame.shape[1] != 3 or not frame.is_floating_point():
+            raise ValueError(
+                f"a frame is (B, 3, H, W) of floats, not {tuple(frame.shape)} {frame.dtype}"
+            )
+        height, width = frame.shape[-2:]
+        multiple, least = self.config.multiple, self.config.min_side_px
+        if height % multiple or width % multiple:
+            raise ValueError(f"{width}x{height} is not a multiple of {multiple} on both sides")
+        if min(height, width) < least:
+            raise ValueError(f"{width}x{height} is too small: each side needs {least} pixels")

@@ -1,0 +1,90 @@
+"""A configuration is a value: it survives JSON, and says what is wrong with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from flashdepth_vfx.errors import SettingsError
+from flashdepth_vfx.model import ModelConfig
+from flashdepth_vfx.model.config import DecoderConfig, TeacherConfig, TemporalConfig, VitConfig
+
+PRESETS = ["s", "l", "full", "nano"]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_configuration_survives_json(name: str) -> None:
+    config = ModelConfig.preset(name)
+    assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize(
+    ("name", "multiple", "least"),
+    [("s", 14, 70), ("l", 14, 28), ("full", 14, 70), ("nano", 32, 96)],
+)
+def test_sizes_accepted(name: str, multiple: int, least: int) -> None:
+    config = ModelConfig.preset(name)
+    assert (config.multiple, config.min_side_px) == (multiple, least)
+
+
+def test_unknown_preset_lists_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match=r"'xl'.*s, l, full, nano"):
+        ModelConfig.preset("xl")
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    data = ModelConfig.preset("full").to_dict()
+    *tables, last = path.split(".")
+    inner = data
+    for table in tables:
+        inner = inner[table]
+    inner[last] = value
+    return data
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("colour", "red", "colour"),
+        ("encoder.kind", "rnn", "kind"),
+        ("encoder.width", 0, "width"),
+        ("encoder.width", True, "width"),
+        ("encoder.width", "384", "width"),
+        ("encoder.taps", [2, 5, 8], "taps"),
+        ("encoder.taps", [2, 5, 8, 12], "tap"),
+        ("encoder.taps", [5, 2, 8, 11], "tap"),
+        ("encoder", None, "encoder"),
+        ("decoder.extra", 1, "extra"),
+        ("temporal.path", 5, "path"),
+        ("temporal.heads", 7, "heads"),
+        ("teacher.side", "long", "side"),
+        ("teacher.side_px", 491, "side_px"),
+        ("teacher.fusion_heads", 3, "fusion heads"),
+        ("teacher.encoder.heads", 5, "heads"),
+        ("name", 5, "name"),
+    ],
+)
+def test_a_wrong_value_is_named(path: str, value: Any, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        ModelConfig.from_dict(changed(path, value))
+
+
+def test_a_missing_value_is_named() -> None:
+    data = ModelConfig.preset("s").to_dict()
+    del data["temporal"]["pool"]
+    with pytest.raises(SettingsError, match=r"temporal.*pool"):
+        ModelConfig.from_dict(data)
+
+
+def test_contradictions_are_refused_at_once() -> None:
+    vit = VitConfig(width=32, depth=4, heads=2, taps=(0, 1, 2, 3))
+    decoder = DecoderConfig(width=16, channels=(8, 8, 8, 8))
+    with pytest.raises(SettingsError, match="expand"):
+        ModelConfig("odd", vit, decoder, TemporalConfig(path=3, heads=2, head_dim=8, expand=2))
+    with pytest.raises(SettingsError, match="even"):
+        dataclasses.replace(decoder, width=15)
+    with pytest.raises(SettingsError, match="whole patches"):
+        TeacherConfig(vit, decoder, side_px=500)
