@@ -1,0 +1,162 @@
+"""Files that are whole or not there: write under a hidden name, flush, rename.
+
+The hidden name `.<name>.<host>.<pid>.<random>.tmp` lies in the same folder, since a rename is atomic
+within one file system only, and ends in a suffix that no frame pattern has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import hashlib
+import os
+import re
+import secrets
+import socket
+import sys
+import time
+from pathlib import Path
+
+from flashdepth_vfx.errors import DiskFullError, OutputError
+
+__all__ = ["atomic_write_bytes", "make_folder", "process_space", "sweep_orphans"]
+
+#: A temporary of another host, or of a process number that is in use again, is an orphan after this.
+ORPHAN_AGE_S = 86_400.0
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+_TEMPORARY = re.compile(
+    r"\..*\.(?P<host>[A-Za-z0-9_-]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp", re.DOTALL
+)
+_NAME_BYTES = 120
+
+
+def atomic_write_bytes(path: Path, data: bytes | memoryview) -> int:
+    """Put `data` at `path`, whole or not at all, and return its bytes. Makes the folder.
+
+    The file's mode follows the umask. A file that was there is replaced in one step; after a failure it
+    is as it was, and nothing else is left. Raises `DiskFullError`, `OutputError`.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.parent / _temporary_name(path.name)
+        try:
+            _write_through(temporary, data)
+            os.replace(temporary, path)  # noqa: PTH105 - one system call, named as the man page does
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _as_output_error(path, error) from error
+    _sync_folder(path.parent)
+    return len(data)
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and those above it, where they are not there yet. Raises `OutputError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _as_output_error(folder / "*", error) from error
+
+
+def sweep_orphans(folder: Path) -> int:
+    """Remove the temporaries that dead processes left in `folder`; return how many.
+
+    A temporary is dead when its process is of this `process_space` and not alive, or when it has lain
+    untouched for a day.
+    A folder that is not there has none. Raises `OutputError` when one cannot be removed.
+    """
+    here, removed = process_space(), 0
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    for entry in entries:
+        match = _TEMPORARY.fullmatch(entry.name)
+        if match is None:
+            continue
+        # Another process may sweep the same folder, or finish its file, between any two lines here.
+        with contextlib.suppress(FileNotFoundError):
+            dead = match["host"] == here and not _alive(int(match["pid"]))
+            if dead or time.time() - entry.stat().st_mtime > ORPHAN_AGE_S:
+                try:
+                    Path(entry.path).unlink()
+                except PermissionError as error:
+                    raise _as_output_error(Path(entry.path), error) from error
+                removed += 1
+    return removed
+
+
+def _temporary_name(name: str) -> str:
+    # Cut in bytes: a file name may hold 255 of them, and the rest of ours needs its share.
+    kept = name.encode(errors="surrogateescape")[:_NAME_BYTES].decode(errors="ignore")
+    return f".{kept}.{process_space()}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+
+
+@functools.cache
+def process_space() -> str:
+    """Where a process number means what it means here: this host, this boot, these process numbers.
+
+    Containers may share a host's name and not its process numbers; a living writer there must not
+    look dead here.
+    """
+    host = re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:40] or "host"
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8")
+        numbers = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        return host
+    return f"{host}-{hashlib.sha256(f'{boot}{numbers}'.encode()).hexdigest()[:8]}"
+
+
+def _write_through(path: Path, data: bytes | memoryview) -> None:
+    # Mode 0666 less the umask, as any program's new file; tempfile's 0600 would lock out the farm.
+    descriptor = os.open(
+        path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
+    )
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    # Some network file systems, and Windows, refuse this on a folder; the file itself is safe then.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        # There, signal 0 is not a question but an interrupt: only age tells.
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _as_output_error(path: Path, error: OSError) -> OutputError:
+    if error.errno in _FULL:
+        return DiskFullError(path)
+    said = error.strerror or str(error)
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return OutputError(
+            path,
+            f"cannot write into {path.parent} ({said}): grant write access or name another folder; "
+            "on Windows, also close the file in the program that has it open",
+        )
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return OutputError(
+            path, f"{path.parent} is not a folder ({said}): name another output folder"
+        )
+    return OutputError(path, f"cannot be written ({said})")

@@ -1,0 +1,171 @@
+"""Depth as OpenEXR files: one float32 channel in the plate's windows, each file whole or not there."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import OpenEXR
+
+from flashdepth_vfx.errors import CorruptPlateError, OutputError, SettingsError
+from flashdepth_vfx.frames import FrameSequence
+from flashdepth_vfx.io.atomic import atomic_write_bytes
+from flashdepth_vfx.io.exr_header import read_headers
+from flashdepth_vfx.io.exr_layout import check_whole, read_layout
+from flashdepth_vfx.io.exr_values import writable
+from flashdepth_vfx.plate import DepthFrame
+
+__all__ = ["COMPRESSIONS", "Compression", "ExrDepthWriter", "Standing"]
+
+
+@dataclass(frozen=True)
+class Compression:
+    """A compression by OpenEXR's code for it; `lossless` when it keeps every bit of any float32 channel."""
+
+    code: Any
+    lossless: bool
+
+
+#: By the name that `--compression` takes. htj2k needs a reader of OpenEXR 3.4, zstd one of 3.5.
+COMPRESSIONS = MappingProxyType(
+    {
+        "none": Compression(OpenEXR.NO_COMPRESSION, lossless=True),
+        "rle": Compression(OpenEXR.RLE_COMPRESSION, lossless=True),
+        "zips": Compression(OpenEXR.ZIPS_COMPRESSION, lossless=True),
+        "zip": Compression(OpenEXR.ZIP_COMPRESSION, lossless=True),
+        "piz": Compression(OpenEXR.PIZ_COMPRESSION, lossless=True),
+        "htj2k256": Compression(OpenEXR.HTJ2K256_COMPRESSION, lossless=True),
+        "htj2k32": Compression(OpenEXR.HTJ2K32_COMPRESSION, lossless=True),
+        "zstd": Compression(OpenEXR.ZSTD_COMPRESSION, lossless=True),
+        "pxr24": Compression(OpenEXR.PXR24_COMPRESSION, lossless=False),
+        "b44": Compression(OpenEXR.B44_COMPRESSION, lossless=False),
+        "b44a": Compression(OpenEXR.B44A_COMPRESSION, lossless=False),
+        "dwaa": Compression(OpenEXR.DWAA_COMPRESSION, lossless=False),
+        "dwab": Compression(OpenEXR.DWAB_COMPRESSION, lossless=False),
+    }
+)
+#: Of a file in a frame's place: there is none; a depth file of ours; one of ours that was cut off, or
+#: that is empty as after a crash; anything else.
+Standing: TypeAlias = Literal["absent", "whole", "torn", "foreign"]
+#: The first bytes of every EXR.
+_MAGIC = b"\x76\x2f\x31\x01"
+#: What every depth file of ours has in its header.
+_MARK = "flashdepth/version"
+
+
+class ExrDepthWriter:
+    """Writes `DepthFrame`s to the files of `sequence`. May be called from several threads at once.
+
+    `channel` is the full name of the one channel; what precedes its last dot is the part's name, since
+    Nuke makes layers of both. `compression` is a key of `COMPRESSIONS`: `zips` has one row a chunk, which
+    Nuke reads fastest. Raises `SettingsError` for an unknown compression or an empty channel name.
+    """
+
+    def __init__(
+        self, sequence: FrameSequence, *, channel: str = "depth.Z", compression: str = "zips"
+    ) -> None:
+        if compression not in COMPRESSIONS:
+            known = ", ".join(COMPRESSIONS)
+            raise SettingsError(f"compression '{compression}' is unknown; it is one of: {known}")
+        if not channel or channel.startswith(".") or channel.endswith(".") or "\0" in channel:
+            raise SettingsError(
+                f"channel '{channel}' is not a channel name; write it as depth.Z or Z"
+            )
+        self.sequence = sequence
+        self.channel = channel
+        self.compression = COMPRESSIONS[compression]
+
+    def path(self, frame: int) -> Path:
+        """The file that holds `frame`, or would hold it."""
+        return self.sequence.path(frame)
+
+    def write(self, depth: DepthFrame) -> int:
+        """Write one frame and return its bytes.
+
+        A file of that frame is replaced in one step. Attributes that EXR cannot hold are left out:
+        `writable` names them. Raises `DiskFullError`; `OutputError` for a folder that cannot be
+        written, depth that is not `(H, W)` of the data window, or a `flashdepth/*` attribute that EXR
+        cannot hold.
+        """
+        path = self.path(depth.frame)
+        if depth.depth.shape != depth.data_window.shape or not depth.depth.size:
+            raise OutputError(
+                path, f"depth of {depth.depth.shape} does not fill the window {depth.data_window}"
+            )
+        # OpenEXR reads the buffer as if it had no strides, and changes the dicts that it is given.
+        pixels = np.array(depth.depth, dtype=np.float32, order="C", copy=True)
+        encoded = io.BytesIO()
+        # No codec threads: the caller writes several frames at once, one thread each.
+        file = OpenEXR.File(self._header(depth), {self.channel: pixels}, num_threads=0)
+        file.write(encoded)
+        return atomic_write_bytes(path, encoded.getbuffer())
+
+    def attributes(self, frame: int) -> dict[str, object] | None:
+        """The header attributes of a frame that is whole on disk; None when it is absent or torn.
+
+        Raises `OutputError` for a file that cannot be read.
+        """
+        path = self.path(frame)
+        try:
+            check_whole(path, read_layout(path))
+            return dict(read_headers(path)[0])
+        except (FileNotFoundError, NotADirectoryError, CorruptPlateError):
+            return None
+        except OSError as error:
+            raise OutputError(path, f"cannot be read ({error.strerror})") from error
+
+    def standing(self, frame: int) -> Standing:
+        """What lies in a frame's place. A file of ours is told by `flashdepth/version` in its header.
+
+        Raises `OutputError` for what cannot be read, a folder among others.
+        """
+        found = self.attributes(frame)
+        if found is not None:
+            return "whole" if _MARK in found else "foreign"
+        path = self.path(frame)
+        try:
+            if not path.stat().st_size:
+                return "torn"
+            return "torn" if any(part.made_here for part in read_layout(path)) else "foreign"
+        except (FileNotFoundError, NotADirectoryError):
+            return "absent"
+        except CorruptPlateError:
+            # Cut off inside its header, an EXR is of use to nobody, and nobody can tell whose it was.
+            return "torn" if _begins_as_exr(path) else "foreign"
+        except OSError as error:
+            raise OutputError(path, f"cannot be read ({error.strerror})") from error
+
+    def _header(self, depth: DepthFrame) -> dict[str, Any]:
+        header, dropped = writable(depth.attributes)
+        for name in dropped:
+            # A plate's oddities must not stop a render; what we say of our own frames is never lost.
+            if name.startswith("flashdepth/"):
+                raise OutputError(
+                    self.path(depth.frame),
+                    f"attribute '{name}' holds what EXR cannot: {depth.attributes[name]!r}",
+                )
+        layer = self.channel.rpartition(".")[0]
+        if layer:
+            header["name"] = layer
+        header.update(
+            compression=self.compression.code,
+            type=OpenEXR.scanlineimage,
+            lineOrder=OpenEXR.INCREASING_Y,
+            dataWindow=_box(depth.data_window.to_exr()),
+            displayWindow=_box(depth.display_window.to_exr()),
+            pixelAspectRatio=float(depth.pixel_aspect),
+        )
+        return header
+
+
+def _box(box: tuple[tuple[int, int], tuple[int, int]]) -> tuple[Any, Any]:
+    return np.array(box[0], np.int32), np.array(box[1], np.int32)
+
+
+def _begins_as_exr(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _MAGIC.startswith(file.read(len(_MAGIC)))
