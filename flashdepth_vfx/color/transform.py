@@ -1,0 +1,116 @@
+"""ColorTransform: a plan at work. One OCIO processor goes the whole way in one pass."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import PyOpenColorIO
+
+from flashdepth_vfx.color.config import BUILT_IN, OCIO_ERRORS, make_context, open_config
+from flashdepth_vfx.color.plan import ColorPlan
+from flashdepth_vfx.errors import ColorError
+from flashdepth_vfx.plate import FloatArray
+
+__all__ = ["ACES_INTERCHANGE", "LINEAR_REC709", "ColorTransform", "pixels_hash", "processor_for"]
+
+LINEAR_REC709 = "Linear Rec.709 (sRGB)"
+#: The role by which OCIO 2 configs say what their spaces mean to the rest of the world.
+ACES_INTERCHANGE = "aces_interchange"
+
+
+class ColorTransform:
+    """What `plan` says, ready to work. Raises `ColorError` when its config is not what was planned.
+
+    Safe to call from several threads at once; OCIO lets go of the GIL while it works.
+    """
+
+    def __init__(self, plan: ColorPlan) -> None:
+        processor = processor_for(open_config(plan.config).config, plan)
+        if plan.pixels_hash and pixels_hash(processor) != plan.pixels_hash:
+            raise ColorError(
+                f"OCIO config {plan.config}: it, or a LUT that it reads, is not the one that this "
+                "render was planned with"
+            )
+        self.plan = plan
+        self._cpu = processor.getDefaultCPUProcessor()
+
+    def to_network(self, rgb: FloatArray) -> FloatArray:
+        """`rgb` `(H, W, 3)` float32 in the plate's space -> a new `(H, W, 3)` float32 in [0, 1].
+
+        A sample that is NaN or -Inf gives 0, one that is +Inf gives 1; the other two samples of its
+        pixel are converted as if it were 0 or 1, and no other pixel changes.
+        """
+        source = np.ascontiguousarray(rgb, dtype=np.float32)
+        broken = None if bool(np.isfinite(source).all()) else ~np.isfinite(source)
+        if broken is not None:
+            stand_in = (source == np.inf).astype(np.float32)
+            source = np.where(broken, stand_in, source)
+        height, width = source.shape[:2]
+        result = np.empty_like(source)
+        self._cpu.apply(
+            PyOpenColorIO.PackedImageDesc(source, width, height, 3),
+            PyOpenColorIO.PackedImageDesc(result, width, height, 3),
+        )
+        if broken is not None:
+            result[broken] = stand_in[broken]
+        return result
+
+
+def processor_for(config: Any, plan: ColorPlan) -> Any:
+    """The OCIO processor of `plan`. Raises `ColorError`: a LUT is missing, a name is not there."""
+    steps = PyOpenColorIO.GroupTransform()
+    steps.appendTransform(PyOpenColorIO.ColorSpaceTransform(src=plan.colorspace, dst=plan.linear))
+    gain = 2.0**plan.exposure_stops
+    steps.appendTransform(
+        PyOpenColorIO.MatrixTransform(matrix=np.diag([gain, gain, gain, 1.0]).ravel())
+    )
+    if plan.display is None:
+        _append_srgb(steps, plan.linear)
+    else:
+        steps.appendTransform(
+            PyOpenColorIO.DisplayViewTransform(
+                src=plan.linear, display=plan.display, view=plan.view
+            )
+        )
+    # OCIO's range turns NaN into its lower bound
+    steps.appendTransform(
+        PyOpenColorIO.RangeTransform(
+            minInValue=0.0, minOutValue=0.0, maxInValue=1.0, maxOutValue=1.0
+        )
+    )
+    try:
+        context = make_context(config, plan.context)
+        return config.getProcessor(context, steps, PyOpenColorIO.TRANSFORM_DIR_FORWARD)
+    except OCIO_ERRORS as error:
+        raise ColorError(
+            f"OCIO config {plan.config}: from '{plan.colorspace}' to "
+            f"'{plan.display_view or 'sRGB'}': {error}"
+        ) from error
+
+
+def pixels_hash(processor: Any) -> str:
+    """A hash of what the processor does to pixels: what LUTs hold counts, where they lie not."""
+    return hashlib.sha256(processor.getCacheID().encode()).hexdigest()[:16]
+
+
+def _append_srgb(steps: Any, linear: str) -> None:
+    """From the config's `linear` space to the sRGB curve (IEC 61966-2-1) over Rec.709 primaries."""
+    if linear == ACES_INTERCHANGE:
+        steps.appendTransform(_aces_to_rec709())
+    steps.appendTransform(
+        PyOpenColorIO.ExponentWithLinearTransform(
+            gamma=[2.4, 2.4, 2.4, 1.0],
+            offset=[0.055, 0.055, 0.055, 0.0],
+            negativeStyle=PyOpenColorIO.NEGATIVE_LINEAR,
+            direction=PyOpenColorIO.TRANSFORM_DIR_INVERSE,
+        )
+    )
+
+
+@lru_cache(maxsize=1)
+def _aces_to_rec709() -> Any:
+    built_in = open_config(BUILT_IN).config
+    return built_in.getProcessor("ACES2065-1", LINEAR_REC709).createGroupTransform()
