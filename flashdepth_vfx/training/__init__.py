@@ -1,0 +1,1 @@
+"""How the shipped model is made: procedural scenes, losses, the training loop, the export."""
