@@ -1,1 +1,105 @@
-"""FlashDepth for VFX: plates in, float depth EXRs out, with a state that is carried from frame to frame."""
+"""FlashDepth for VFX: plates in, float depth EXRs out, with a state that is carried from frame to frame.
+
+    from flashdepth_vfx import RenderJob, Shot, render
+
+    render(RenderJob(shot=Shot(input="plate.####.exr"), output="depth/plate_depth.####.exr"))
+
+Public names load on first use: importing this package imports no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from flashdepth_vfx.version import VERSION
+
+if TYPE_CHECKING:
+    from flashdepth_vfx import weights as weights
+    from flashdepth_vfx.engine import DepthEngine as DepthEngine
+    from flashdepth_vfx.errors import FlashDepthError as FlashDepthError
+    from flashdepth_vfx.errors import Interrupted as Interrupted
+    from flashdepth_vfx.errors import UsageError as UsageError
+    from flashdepth_vfx.events import Finished as Finished
+    from flashdepth_vfx.events import FramePassed as FramePassed
+    from flashdepth_vfx.events import FrameWritten as FrameWritten
+    from flashdepth_vfx.events import Observer as Observer
+    from flashdepth_vfx.events import RenderEvent as RenderEvent
+    from flashdepth_vfx.events import Started as Started
+    from flashdepth_vfx.events import Warned as Warned
+    from flashdepth_vfx.events import to_line as to_line
+    from flashdepth_vfx.events import to_plain as to_plain
+    from flashdepth_vfx.frames import FrameRange as FrameRange
+    from flashdepth_vfx.frames import FrameSequence as FrameSequence
+    from flashdepth_vfx.job import RenderJob as RenderJob
+    from flashdepth_vfx.job import Shot as Shot
+    from flashdepth_vfx.job import job_schema as job_schema
+    from flashdepth_vfx.plate import DepthFrame as DepthFrame
+    from flashdepth_vfx.plate import Plate as Plate
+    from flashdepth_vfx.plate import Window as Window
+    from flashdepth_vfx.renderer import RenderResult as RenderResult
+    from flashdepth_vfx.renderer import render as render
+    from flashdepth_vfx.serve import result_to_plain as result_to_plain
+    from flashdepth_vfx.serve import run_worker as run_worker
+    from flashdepth_vfx.settings import Convention as Convention
+    from flashdepth_vfx.settings import MissingPolicy as MissingPolicy
+    from flashdepth_vfx.settings import RenderSettings as RenderSettings
+    from flashdepth_vfx.settings import Upsampling as Upsampling
+    from flashdepth_vfx.shotinfo import ShotInfo as ShotInfo
+    from flashdepth_vfx.shotinfo import inspect_shot as inspect_shot
+    from flashdepth_vfx.state import ShotState as ShotState
+
+__version__ = VERSION
+
+_HOME = {
+    "Convention": "settings",
+    "DepthEngine": "engine",
+    "DepthFrame": "plate",
+    "Finished": "events",
+    "FlashDepthError": "errors",
+    "FramePassed": "events",
+    "FrameRange": "frames",
+    "FrameSequence": "frames",
+    "FrameWritten": "events",
+    "Interrupted": "errors",
+    "MissingPolicy": "settings",
+    "Observer": "events",
+    "Plate": "plate",
+    "RenderEvent": "events",
+    "RenderJob": "job",
+    "RenderResult": "renderer",
+    "RenderSettings": "settings",
+    "Shot": "job",
+    "ShotInfo": "shotinfo",
+    "ShotState": "state",
+    "Started": "events",
+    "Upsampling": "settings",
+    "UsageError": "errors",
+    "Warned": "events",
+    "Window": "plate",
+    "inspect_shot": "shotinfo",
+    "job_schema": "job",
+    "render": "renderer",
+    "result_to_plain": "serve",
+    "run_worker": "serve",
+    "to_line": "events",
+    "to_plain": "events",
+}
+#: Rooms with public names of their own.
+_MODULES = ("weights",)
+
+__all__ = [*sorted((*_HOME, *_MODULES)), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

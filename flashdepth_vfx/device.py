@@ -1,0 +1,132 @@
+"""Which machine part runs the network, and the name of the arithmetic that it runs.
+
+`Device.name` and `Device.kernels` go into the state and the files: frames of one shot are only sure to
+join without a seam when both are the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from flashdepth_vfx.errors import DeviceError, SettingsError
+from flashdepth_vfx.model.scan_kernel import Scan, kernel_problem
+
+__all__ = ["Device", "open_device", "told_when_memory_is_short"]
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that was seen working: `torch_device` for tensors, `name` and `kernels` for the record."""
+
+    torch_device: torch.device
+    name: str
+    kernels: str
+    driver: str
+    #: Why `auto` settled for the CPU; empty when nothing needs saying.
+    notice: str = ""
+
+
+def open_device(wanted: str, scan: Scan = "auto") -> Device:
+    """Open `auto`, `cpu`, `cuda` or `cuda:N`.
+
+    Raises `DeviceError`, with the driver's own words, when a GPU was asked for and none answers, and
+    `SettingsError` for another name.
+    """
+    if wanted == "cpu":
+        return _cpu(scan, "")
+    if wanted == "auto":
+        trouble = _cuda_trouble()
+        if trouble is None:
+            return _cuda("cuda", scan)
+        return _cpu(scan, f"rendering on the CPU, which is slow: {trouble}")
+    if wanted == "cuda" or wanted.startswith("cuda:"):
+        trouble = _cuda_trouble()
+        if trouble is not None:
+            raise DeviceError(f"--device {wanted}: {trouble} (--device cpu renders without a GPU)")
+        return _cuda(wanted, scan)
+    raise SettingsError(f"--device {wanted}: give auto, cpu, cuda or cuda:N")
+
+
+@contextlib.contextmanager
+def told_when_memory_is_short(device: Device, doing: str) -> Iterator[None]:
+    """Turn the end of memory, in any of PyTorch's words for it, into a `DeviceError`."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        on_host = "DefaultCPUAllocator" in str(error) or "not enough memory" in str(error)
+        if not on_host and not isinstance(error, torch.OutOfMemoryError | MemoryError):
+            raise
+        raise DeviceError(
+            f"{device.name} ran out of memory {doing}: choose a smaller --resolution"
+        ) from error
+
+
+def _cuda_trouble() -> str | None:
+    """Why CUDA cannot be used, in the driver's or PyTorch's words; None when it can."""
+    if not torch.version.cuda:
+        return f"this PyTorch ({torch.__version__}) was built without CUDA"
+    try:
+        torch.zeros(1, device="cuda")
+    except (RuntimeError, AssertionError) as answer:
+        return f"CUDA does not start: {str(answer).splitlines()[0]}"
+    return None
+
+
+def _cpu(scan: Scan, notice: str) -> Device:
+    # Threads too: matrix products round otherwise when another number of them shares the work.
+    if scan == "mamba_ssm":
+        raise DeviceError("--scan mamba_ssm needs a CUDA device; --scan torch runs anywhere")
+    kernels = (
+        f"torch {torch.__version__} {torch.backends.cpu.get_cpu_capability()} "
+        f"threads={torch.get_num_threads()} scan=torch"
+    )
+    return Device(torch.device("cpu"), "cpu", kernels, "", notice)
+
+
+def _scan(scan: Scan) -> str:
+    """Which scan runs on float32, for the record: "auto" leaves the kernel to half precision."""
+    if scan != "mamba_ssm":
+        return "scan=torch"
+    if problem := kernel_problem():
+        raise DeviceError(f"--scan mamba_ssm: {problem}; --scan torch runs anywhere")
+    # Triton multiplies float32 as TF32; and another build of it rounds otherwise.
+    versions = (f"{name} {metadata.version(name)}" for name in ("mamba-ssm", "triton"))
+    return f"scan={' '.join(versions)} tf32"
+
+
+def _nvidia_driver() -> str:
+    """The kernel driver's version, where the system tells it without asking a tool."""
+    try:
+        said = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8")
+    except OSError:
+        return "not told"
+    found = re.search(r"\d+\.\d+(?:\.\d+)?", said)
+    return found[0] if found else "not told"
+
+
+def _cuda(wanted: str, scan: Scan) -> Device:
+    try:
+        properties = torch.cuda.get_device_properties(wanted)
+    except (RuntimeError, AssertionError, ValueError) as answer:
+        raise DeviceError(f"--device {wanted}: {str(answer).splitlines()[0]}") from answer
+    # TF32 and autotuned convolutions would make a frame depend on what ran before it.
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    kernels = (
+        f"torch {torch.__version__} cuda {torch.version.cuda} "
+        f"cudnn {torch.backends.cudnn.version()} fp32 {_scan(scan)}"  # type: ignore[no-untyped-call]
+    )
+    capability = f"{properties.major}.{properties.minor}"
+    driver = (
+        f"driver {_nvidia_driver()}, CUDA {torch.version.cuda}, compute capability {capability}"
+    )
+    return Device(torch.device(wanted), properties.name, kernels, driver)

@@ -1,0 +1,143 @@
+"""DepthEngine: plates in temporal order -> depth, with the state in the open and no files.
+
+`step` is the whole of it. The three calls that it is made of are public, because only the middle one
+depends on order: a renderer prepares frames ahead and finishes them behind, on other threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flashdepth_vfx.color import ColorTransform
+from flashdepth_vfx.depth import convert
+from flashdepth_vfx.device import Device, told_when_memory_is_short
+from flashdepth_vfx.errors import FrameOrderError
+from flashdepth_vfx.model import FlashDepthNet
+from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader
+from flashdepth_vfx.preprocess import to_network, to_plate
+from flashdepth_vfx.settings import Convention, Upsampling
+from flashdepth_vfx.state import ShotIdentity, ShotState, roll_digest
+
+__all__ = ["DepthEngine", "PreparedFrame"]
+
+
+@dataclass(frozen=True)
+class PreparedFrame:
+    """A plate as the network takes it: `pixels` `(1, 3, h, w)` float32 in host memory.
+
+    `stamp` tells the file's version apart; the counts are of values that are not numbers.
+    """
+
+    header: PlateHeader
+    pixels: Tensor
+    stamp: str
+    nan_count: int
+    inf_count: int
+
+
+class DepthEngine:
+    """The network of one shot. It holds no state: what a frame leaves behind is returned."""
+
+    def __init__(
+        self,
+        network: FlashDepthNet,
+        identity: ShotIdentity,
+        color: ColorTransform,
+        device: Device,
+        *,
+        convention: Convention = Convention.INVERSE_Z,
+        upsampling: Upsampling = Upsampling.BILINEAR,
+    ) -> None:
+        self._network = network
+        self._color = color
+        self._device = device
+        self._convention = convention
+        self._upsampling = upsampling
+        self.identity = identity
+
+    def step(self, plate: Plate, state: ShotState | None) -> tuple[DepthFrame, ShotState]:
+        """One plate and the state before it (None for a shot's first) -> its depth, the state after.
+
+        Raises `FrameOrderError` when `plate` is not the frame that `state` waits for.
+        """
+        prepared = self.prepare(plate)
+        disparity, state = self.infer(prepared, state)
+        return self.finish(prepared.header, disparity), state
+
+    def prepare(self, plate: Plate, stamp: str = "") -> PreparedFrame:
+        """Colour and resize. Needs no order and no device; safe on any thread.
+
+        Raises `ValueError` for a plate outside the canvas.
+        """
+        nan_count, inf_count = _not_numbers(plate.rgb)
+        picture = self._display_encoded(plate)
+        pixels = to_network(picture, plate.header.data_window, self.identity.canvas)
+        return PreparedFrame(plate.header, pixels, stamp, nan_count, inf_count)
+
+    def infer(self, prepared: PreparedFrame, state: ShotState | None) -> tuple[Tensor, ShotState]:
+        """The one call that needs order: `(h, w)` disparity in 100/m on the device, and the new state.
+
+        Raises `FrameOrderError`, and `DeviceError` when the device's memory is used up.
+        """
+        frame = prepared.header.frame
+        if state is None:
+            before, digest, frames_seen = None, "", 0
+        else:
+            if frame != state.next_frame:
+                raise FrameOrderError(expected=state.next_frame, got=frame)
+            before = state.temporal
+            digest, frames_seen = state.plates_digest, state.frames_seen
+        size = f"at {prepared.pixels.shape[-1]}x{prepared.pixels.shape[-2]}"
+        with told_when_memory_is_short(self._device, size), torch.inference_mode():
+            there = self._device.torch_device
+            before = None if before is None else before.to(there)
+            disparity, after = self._network(prepared.pixels.to(there), before)
+        new_state = ShotState(
+            temporal=after,
+            next_frame=frame + 1,
+            identity=self.identity,
+            plates_digest=roll_digest(digest, frame, prepared.stamp),
+            frames_seen=frames_seen + 1,
+            last_plate=str(prepared.header.path),
+            decisions={} if state is None else state.decisions,
+        )
+        return disparity[0], new_state
+
+    def finish(self, header: PlateHeader, disparity: Tensor) -> DepthFrame:
+        """Disparity back on the plate's pixels, in the convention. Safe on any thread."""
+        window, canvas = header.data_window, self.identity.canvas
+        doing = f"while depth was brought to {canvas.window}"
+        with told_when_memory_is_short(self._device, doing), torch.inference_mode():
+            full = to_plate(disparity, window, canvas, self._upsampling).cpu().numpy()
+        return DepthFrame(
+            frame=header.frame,
+            depth=convert(full, self._convention),
+            data_window=header.data_window,
+            display_window=header.display_window,
+            pixel_aspect=header.pixel_aspect,
+            attributes={},
+        )
+
+    def _display_encoded(self, plate: Plate) -> FloatArray:
+        """The picture as a person would see it: colour is transformed without its alpha."""
+        alpha = plate.alpha
+        if alpha is None or not plate.premultiplied or bool((alpha == 1.0).all()):
+            return self._color.to_network(plate.rgb)
+        # Light without coverage (alpha 0) is kept as it is: there is nothing to divide by.
+        cover = np.where(alpha > 0.0, alpha, np.float32(1.0))[..., None].astype(
+            np.float32, copy=False
+        )
+        return self._color.to_network(plate.rgb / cover) * np.minimum(cover, np.float32(1.0))
+
+
+def _not_numbers(rgb: FloatArray) -> tuple[int, int]:
+    """How many NaN and how many infinite values; one pass over a healthy plate."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = rgb.sum(dtype=np.float64)
+    if np.isfinite(total):
+        return 0, 0
+    return int(np.isnan(rgb).sum()), int(np.isinf(rgb).sum())

@@ -1,0 +1,123 @@
+"""What is rendered and where to: `Shot` and `RenderJob`, frozen values with a JSON form and its schema.
+
+The JSON form is what `flashdepth serve` reads and what farms carry; `job_schema()` publishes it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from flashdepth_vfx.errors import SettingsError, UsageError
+from flashdepth_vfx.frames import FrameRange
+from flashdepth_vfx.settings import RenderSettings
+
+__all__ = ["RenderJob", "Shot", "job_schema"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shot:
+    """One continuous take on disk: the life of the state.
+
+    `input` is a pattern, a folder, a still or a movie. `layer`, `channels` and `view` choose among
+    what an EXR holds; `start_frame` numbers the frames of a movie.
+    """
+
+    input: str
+    layer: str | None = None
+    channels: tuple[str, ...] | None = None
+    view: str | None = None
+    start_frame: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.input:
+            raise SettingsError("no input: name a frame pattern, a folder or a movie")
+        if self.layer is not None and self.channels is not None:
+            raise SettingsError("--layer and --channels both choose the picture: give one of them")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderJob:
+    """One call of `flashdepth_vfx.render`.
+
+    `output` is the pattern of the depth EXRs. `frames` says what is written, not what the state sees.
+    `resume` goes on from the last checkpoint and keeps whole frames; `overwrite` allows frames that
+    were made with other settings to be replaced. Raises `FrameRangeError` for an unreadable range.
+    """
+
+    shot: Shot
+    output: str
+    frames: str | None = None
+    settings: RenderSettings = field(default_factory=RenderSettings)
+    state_in: str | None = None
+    state_out: str | None = None
+    resume: bool = False
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.output:
+            raise SettingsError("no output: name a frame pattern such as depth/shot.####.exr")
+        if self.settings.sparse and self.frames is None:
+            raise SettingsError("--sparse needs --frames: the frames that the network may see")
+        if self.resume and self.overwrite:
+            raise SettingsError("--resume keeps frames and --overwrite replaces them: give one")
+        _ = self.frame_range
+
+    @property
+    def frame_range(self) -> FrameRange | None:
+        """The frames to write; None for all that are on disk."""
+        return None if self.frames is None else FrameRange.parse(self.frames)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    def to_json(self) -> str:
+        """As JSON text; `RenderJob.from_json` reads it back equal."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def from_dict(cls, plain: Any) -> RenderJob:
+        """From plain JSON values. Raises `UsageError` that names the field at fault."""
+        _refuse_unknown_fields(plain)
+        try:
+            return msgspec.convert(plain, cls)
+        except msgspec.ValidationError as wrong:
+            if isinstance(wrong.__cause__, UsageError):
+                raise wrong.__cause__ from None
+            raise UsageError(f"not a render job: {wrong}") from wrong
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> RenderJob:
+        """From JSON text. Raises `UsageError` that names the field at fault."""
+        try:
+            return cls.from_dict(msgspec.json.decode(text))
+        except msgspec.DecodeError as wrong:
+            raise UsageError(f"not a render job: {wrong}") from wrong
+
+
+def job_schema() -> dict[str, Any]:
+    """The JSON schema (2020-12) of a `RenderJob`."""
+    schema = msgspec.json.schema(RenderJob)
+    for definition in schema["$defs"].values():
+        if "properties" in definition:
+            definition["additionalProperties"] = False
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _refuse_unknown_fields(plain: Any) -> None:
+    """A misspelt field must not pass in silence: dataclasses, unlike structs, ignore what they lack."""
+    if not isinstance(plain, dict):
+        return
+    known: dict[str, type] = {"": RenderJob, "shot": Shot, "settings": RenderSettings}
+    for name, kind in known.items():
+        part = plain if not name else plain.get(name)
+        if isinstance(part, dict):
+            extra = sorted(set(part) - {f.name for f in dataclasses.fields(kind)})
+            if extra:
+                where = f" in '{name}'" if name else ""
+                raise UsageError(f"not a render job: no field '{extra[0]}'{where}")

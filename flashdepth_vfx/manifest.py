@@ -1,0 +1,224 @@
+"""What a render says of itself: the `flashdepth/*` block of each file, and the manifest of a range."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from flashdepth_vfx.depth import unit_of
+from flashdepth_vfx.job import RenderJob
+from flashdepth_vfx.settings import RenderSettings
+from flashdepth_vfx.state import ShotIdentity
+from flashdepth_vfx.version import VERSION
+
+__all__ = [
+    "FrameRecord",
+    "Tally",
+    "WeightsRecord",
+    "frame_block",
+    "manifest_of",
+    "other_settings",
+    "record_of",
+    "settings_hash",
+]
+
+FORMAT = "flashdepth-manifest/1"
+#: Of the block of a frame, what is the same for all frames of a render and decides pixels.
+_OF_PIXELS = (
+    "weightsSha256",
+    "networkSize",
+    "canvas",
+    "color",
+    "exposureStops",
+    "upsampling",
+    "convention",
+)
+
+
+@dataclass(frozen=True)
+class WeightsRecord:
+    """What an output says of the weights that made it. `relative`: their disparity has no unit."""
+
+    name: str
+    sha256: str
+    license: str
+    commercial_use: str
+    relative: bool
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """What is worth saying of one frame. `held_from` is the frame that a hole repeats.
+
+    `past` is the digest of the plates that the state had seen by then (`ShotState.plates_digest`).
+    """
+
+    frame: int
+    reset: bool = False
+    held_from: int | None = None
+    nan_count: int = 0
+    inf_count: int = 0
+    past: str = ""
+
+    @property
+    def remarkable(self) -> bool:
+        """Whether the manifest lists it."""
+        return self.reset or self.held_from is not None or self.nan_count + self.inf_count > 0
+
+
+@dataclass
+class Tally:
+    """What a render counts while it runs; `stage_seconds` are summed over threads."""
+
+    frames_written: list[int] = field(default_factory=list)
+    frames_kept: list[int] = field(default_factory=list)
+    records: list[FrameRecord] = field(default_factory=list)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    bytes_written: int = 0
+    frames_seen: int = 0
+
+    def spend(self, stage: str, seconds: float) -> None:
+        """Add time to a stage."""
+        self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + seconds
+
+
+def settings_hash(identity: ShotIdentity, settings: RenderSettings) -> str:
+    """One short text for everything that decides pixels, device and kernels apart.
+
+    Frames with the same hash belong together; a frame with another was made with other settings.
+    """
+    facts = msgspec.to_builtins(identity)
+    del facts["device"], facts["kernels"]
+    facts |= {
+        "convention": settings.convention,
+        "upsampling": settings.upsampling,
+        "channel": settings.depth_channel,
+        "compression": settings.compression,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def frame_block(
+    identity: ShotIdentity,
+    settings: RenderSettings,
+    weights: WeightsRecord,
+    color_sentence: str,
+    record: FrameRecord,
+) -> dict[str, Any]:
+    """The `flashdepth/*` attributes of one frame. Nothing in it changes when a render is repeated."""
+    canvas = identity.canvas
+    block: dict[str, Any] = {
+        "version": VERSION,
+        "weights": weights.name,
+        "weightsSha256": weights.sha256,
+        "weightsLicense": weights.license,
+        "weightsCommercialUse": weights.commercial_use,
+        "device": identity.device,
+        "kernels": identity.kernels,
+        "color": color_sentence,
+        "exposureStops": settings.exposure_stops,
+        "networkSize": f"{canvas.width}x{canvas.height}",
+        "canvas": str(canvas.window),
+        "upsampling": settings.upsampling.value,
+        "convention": settings.convention.value,
+        "unit": unit_of(settings.convention, relative=weights.relative),
+        "calibrated": 0,
+        "frame": record.frame,
+        "reset": int(record.reset),
+        "nanCount": record.nan_count,
+        "infCount": record.inf_count,
+        "past": record.past,
+        "settings": settings_hash(identity, settings),
+    }
+    if record.held_from is not None:
+        block["heldFrom"] = record.held_from
+    return {f"flashdepth/{name}": value for name, value in block.items()}
+
+
+def other_settings(ours: Mapping[str, Any], found: Mapping[str, object]) -> str:
+    """What a frame on disk was made with that is not `ours`, in words; "" when all of it is."""
+    of_pixels = [f"flashdepth/{name}" for name in _OF_PIXELS]
+    differ = [name for name in of_pixels if ours.get(name) != found.get(name)]
+    told = [f"{name[11:]} {found.get(name)}, not {ours.get(name)}" for name in differ]
+    if told or found["flashdepth/settings"] == ours["flashdepth/settings"]:
+        return "; ".join(told)
+    return "of the channel, compression, picture or plates"
+
+
+def record_of(frame: int, attributes: Mapping[str, object]) -> FrameRecord:
+    """The record that a frame on disk carries in its `flashdepth/*` block."""
+
+    def number(name: str) -> int | None:
+        value = attributes.get(f"flashdepth/{name}")
+        return value if isinstance(value, int) else None
+
+    past = attributes.get("flashdepth/past")
+    return FrameRecord(
+        frame=frame,
+        reset=bool(number("reset")),
+        held_from=number("heldFrom"),
+        nan_count=number("nanCount") or 0,
+        inf_count=number("infCount") or 0,
+        past=past if isinstance(past, str) else "",
+    )
+
+
+def manifest_of(
+    job: RenderJob,
+    identity: ShotIdentity,
+    weights: WeightsRecord,
+    color: Mapping[str, Any],
+    tally: Tally,
+    *,
+    outcome: str,
+    error: str,
+    warnings: list[str],
+    seconds: float,
+    kept: Mapping[int, FrameRecord],
+    holes: Sequence[int],
+) -> dict[str, Any]:
+    """The manifest of one range: from what, by what, and what happened.
+
+    `kept` are the frames of an earlier run, with what their files say of them.
+    """
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "written_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "host": platform.node(),
+        "outcome": outcome,
+        "error": error,
+        "job": job.to_dict(),
+        "settings_hash": settings_hash(identity, job.settings),
+        "identity": msgspec.to_builtins(identity),
+        "weights": msgspec.to_builtins(weights),
+        "color": dict(color),
+        "unit": unit_of(job.settings.convention, relative=weights.relative),
+        **_frame_facts(tally, kept),
+        "holes": list(holes),
+        "warnings": warnings,
+        "seconds": round(seconds, 3),
+        "stage_seconds": {k: round(v, 3) for k, v in sorted(tally.stage_seconds.items())},
+        "bytes_written": tally.bytes_written,
+        "frames_seen": tally.frames_seen,
+    }
+
+
+def _frame_facts(tally: Tally, kept: Mapping[int, FrameRecord]) -> dict[str, Any]:
+    remarkable = [r for r in (*kept.values(), *tally.records) if r.remarkable]
+    records = sorted(remarkable, key=lambda r: r.frame)
+    return {
+        "frames_written": tally.frames_written,
+        "frames_kept": sorted(kept),
+        "resets": [r.frame for r in records if r.reset],
+        "nan_count": sum(r.nan_count for r in records),
+        "inf_count": sum(r.inf_count for r in records),
+        "frames": msgspec.to_builtins(records),
+    }

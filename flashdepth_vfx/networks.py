@@ -1,0 +1,83 @@
+"""Networks that are loaded once and used for many shots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from flashdepth_vfx.device import Device, open_device, told_when_memory_is_short
+from flashdepth_vfx.manifest import WeightsRecord
+from flashdepth_vfx.model import FlashDepthNet, ModelConfig
+from flashdepth_vfx.preprocess import Canvas
+from flashdepth_vfx.settings import RenderSettings
+from flashdepth_vfx.weights import WeightsEntry, load, suggest
+
+__all__ = ["Network", "Networks"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Weights on a device, ready to run."""
+
+    net: FlashDepthNet
+    config: ModelConfig
+    entry: WeightsEntry
+    record: WeightsRecord
+    device: Device
+
+    @property
+    def default_long_side_px(self) -> int | None:
+        """The working size when none is asked for; None is the plate's own."""
+        return self.entry.default_long_side_px
+
+    @property
+    def state_shapes(self) -> tuple[tuple[int, int, int, int], ...]:
+        """The shapes of the state's tensors, for one shot."""
+        temporal = self.config.temporal
+        shape = (1, temporal.heads, temporal.head_dim, temporal.state_dim)
+        return (shape,) * temporal.blocks
+
+    def notices(self, canvas: Canvas) -> list[str]:
+        """What a person should hear about these weights on this canvas."""
+        advice = suggest(self.entry, min(canvas.window.shape))
+        return [advice] if advice else []
+
+
+class Networks:
+    """Keeps the last network, since a worker renders many shots with one set of weights."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[object, ...], Network] | None = None
+
+    def open(self, settings: RenderSettings) -> Network:
+        """The network that `settings` name, on their device.
+
+        Raises `LicenseError` before anything is read, `WeightsError`, `DeviceError`.
+        """
+        key = (settings.weights, settings.accept_license, settings.device, settings.scan)
+        if self._kept is None or self._kept[0] != key:
+            self._kept = None
+            self._kept = (key, _load(settings))
+        return self._kept[1]
+
+
+def _load(settings: RenderSettings) -> Network:
+    device = open_device(settings.device, settings.scan)
+    loaded = load(settings.weights, accept=settings.accept_license)
+    config = ModelConfig.from_dict(loaded.config)
+    with told_when_memory_is_short(device, "while the weights were loaded"):
+        net = FlashDepthNet(config, scan=settings.scan)
+        net.load_state_dict(loaded.state_dict, strict=True)
+        # Channels last: convolutions take half the time, on either kind of device.
+        net.eval().requires_grad_(False).to(device.torch_device)
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    entry = loaded.entry
+    record = WeightsRecord(
+        name=entry.name,
+        sha256=loaded.sha256,
+        license=entry.license,
+        commercial_use=entry.commercial_use,
+        relative=entry.per_frame,
+    )
+    return Network(net, config, entry, record, device)

@@ -1,0 +1,81 @@
+"""Reading ahead and writing behind: threads around the one stage that must go in order.
+
+Both are bounded, so memory does not depend on the length of a shot; both keep order, so the caller
+never sorts. An exception of a worker surfaces at the caller, at its own frame.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from types import TracebackType
+from typing import Generic, TypeVar
+
+__all__ = ["WriteBehind", "read_ahead"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def read_ahead(
+    items: Iterable[T], load: Callable[[T], R], *, workers: int, ahead: int
+) -> Generator[tuple[T, R], None, None]:
+    """`(item, load(item))` in order, with up to `ahead` items loading on `workers` threads."""
+    waiting = iter(items)
+    with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
+        pending = deque((item, pool.submit(load, item)) for item in islice(waiting, ahead))
+        try:
+            while pending:
+                item, loading = pending.popleft()
+                loaded = loading.result()
+                pending.extend((new, pool.submit(load, new)) for new in islice(waiting, 1))
+                yield item, loaded
+        finally:
+            for _, loading in pending:
+                loading.cancel()
+
+
+class WriteBehind(Generic[R]):
+    """Tasks by frame number, run on `workers` threads, collected in the order they were given.
+
+    As a context it waits for its tasks at the end; those not begun are dropped when the body failed.
+    """
+
+    def __init__(self, *, workers: int, behind: int) -> None:
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="write")
+        self._pending: deque[tuple[int, Future[R]]] = deque()
+        self._behind = behind
+
+    def __enter__(self) -> WriteBehind[R]:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+
+    @property
+    def oldest(self) -> int | None:
+        """The first frame that was given and not collected; None when all were."""
+        return self._pending[0][0] if self._pending else None
+
+    def submit(self, frame: int, task: Callable[[], R]) -> Iterator[R]:
+        """Give one task, and get those that are done; waits while too many are under way."""
+        self._pending.append((frame, self._pool.submit(task)))
+        return self._collect(self._behind)
+
+    def drain(self) -> Iterator[R]:
+        """Wait for all tasks and get what they returned."""
+        return self._collect(0)
+
+    def _collect(self, allowed: int) -> Iterator[R]:
+        while self._pending and (len(self._pending) > allowed or self._pending[0][1].done()):
+            # Taken off only once it is done, so that `oldest` never runs ahead of the disk.
+            result = self._pending[0][1].result()
+            self._pending.popleft()
+            yield result

@@ -1,0 +1,168 @@
+"""Plate -> network tensor, and disparity -> plate pixels: the canvas, its fill, and the two resizes.
+
+The network sees one `Canvas` for the whole shot, whatever the data windows of its frames do. What a
+plate leaves empty is filled smoothly for the network's sake, and kept out of both resizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from flashdepth_vfx.errors import PlateSizeError
+from flashdepth_vfx.plate import FloatArray, PlateHeader, Window
+from flashdepth_vfx.settings import Resolution, Upsampling
+
+__all__ = ["Canvas", "plan_canvas", "shot_window", "to_network", "to_plate"]
+
+#: A shot with a shorter side holds no picture to estimate depth from.
+SMALLEST_SIDE_PX = 16
+#: Windows of a damaged header may lie anywhere: 32 K x 32 K is more than any camera's.
+LARGEST_CANVAS_PX = 1 << 30
+# ImageNet statistics, as every encoder here was trained with. FlashDepth, preprocessing step 6.
+_MEAN = torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1)
+_STD = torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1)
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What the network sees of a shot: `window` in plate pixels, squeezed to `height` x `width`.
+
+    `pixel_aspect` is the plate's; the network's own pixels are square.
+    """
+
+    window: Window
+    pixel_aspect: float
+    height: int
+    width: int
+
+
+def shot_window(headers: Iterable[PlateHeader]) -> Window:
+    """The display window joined with all data windows of a shot.
+
+    One frame's data window may be as small as it likes: an empty frame of a comp is one pixel. Raises
+    `PlateSizeError` when the display window or the pixel aspect changes inside the shot, when data
+    windows lie too far apart for any canvas, or when all together hold no picture.
+    """
+    first: PlateHeader | None = None
+    joined: Window | None = None
+    for header in headers:
+        if first is None or joined is None:
+            first, joined = header, header.display_window
+        elif (header.display_window, header.pixel_aspect) != (
+            first.display_window,
+            first.pixel_aspect,
+        ):
+            raise PlateSizeError(
+                header.path,
+                f"is {header.display_window} with pixel aspect {header.pixel_aspect:g}, but the shot "
+                f"began as {first.display_window} with {first.pixel_aspect:g} in {first.path.name}; "
+                "move the two parts into folders of their own and render them as two shots",
+            )
+        joined = joined.union(header.data_window)
+        if joined.width * joined.height > LARGEST_CANVAS_PX:
+            raise PlateSizeError(
+                header.path,
+                f"its data window {header.data_window} makes the shot's canvas {joined}, which is more "
+                f"than {LARGEST_CANVAS_PX} pixels; crop it",
+            )
+    if first is None or joined is None:
+        raise ValueError("a shot has at least one frame")
+    if min(joined.shape) < SMALLEST_SIDE_PX:
+        raise PlateSizeError(
+            first.path,
+            f"is {joined.width}x{joined.height} pixels; the shorter side needs "
+            f"{SMALLEST_SIDE_PX} or more",
+        )
+    return joined
+
+
+def plan_canvas(
+    window: Window, pixel_aspect: float, resolution: Resolution, *, multiple: int, minimum: int
+) -> Canvas:
+    """Choose the network's size for a shot: long side `resolution`, sides divisible by `multiple`.
+
+    None and "native" keep the plate's own size. Each side is rounded to the nearest multiple, so
+    the shape changes by half a multiple at most, and is at least `minimum`.
+    """
+    across, down = window.width * pixel_aspect, float(window.height)
+    scale = resolution / max(across, down) if isinstance(resolution, int) else 1.0
+
+    def side(length: float) -> int:
+        return max(round(length * scale / multiple) * multiple, minimum)
+
+    return Canvas(window, pixel_aspect, side(down), side(across))
+
+
+def to_network(picture: FloatArray, data_window: Window, canvas: Canvas) -> Tensor:
+    """`(H, W, 3)` float32 in 0..1 over `data_window` -> `(1, 3, h, w)` float32, ImageNet-normalised.
+
+    Where the plate does not reach, the canvas continues it smoothly. Raises `ValueError` when the
+    picture is not the data window's size, or the canvas does not hold the window.
+    """
+    if picture.shape[:2] != data_window.shape or not canvas.window.contains(data_window):
+        raise ValueError(f"{picture.shape} over {data_window} does not fit canvas {canvas.window}")
+    pixels = torch.from_numpy(picture).permute(2, 0, 1)[None]
+    if data_window == canvas.window:
+        return (_resize(pixels, canvas).clamp_(0.0, 1.0) - _MEAN) / _STD
+    rows, columns = data_window.slices_in(canvas.window)
+    laid = torch.zeros(1, 4, *canvas.window.shape)
+    laid[:, :3, rows, columns] = pixels
+    laid[:, 3, rows, columns] = 1.0
+    small = _resize(laid, canvas)
+    coverage = small[:, 3:]
+    # Dividing by the coverage takes the emptiness outside the window out of the filter's average.
+    known = (small[:, :3] / coverage.clamp_min(0.5)).clamp_(0.0, 1.0)
+    return (_continue_smoothly(known, coverage >= 0.5) - _MEAN) / _STD
+
+
+def to_plate(
+    disparity: Tensor, data_window: Window, canvas: Canvas, upsampling: Upsampling
+) -> Tensor:
+    """`(h, w)` disparity over the canvas -> `(H, W)` float32 over `data_window`.
+
+    Disparity that the network gave for the filled part of the canvas has no part in the result.
+    """
+    small = disparity.float()[None, None]
+    if data_window != canvas.window:
+        inside = torch.zeros(1, 1, *canvas.window.shape, device=small.device)
+        rows, columns = data_window.slices_in(canvas.window)
+        inside[:, :, rows, columns] = 1.0
+        small = _continue_smoothly(small, _resize(inside, canvas) >= 0.5)
+    size = canvas.window.shape
+    if upsampling is Upsampling.NEAREST:
+        full = F.interpolate(small, size=size, mode="nearest-exact")
+    else:
+        full = F.interpolate(small, size=size, mode="bilinear", antialias=True)
+    rows, columns = data_window.slices_in(canvas.window)
+    return full[0, 0, rows, columns].contiguous()
+
+
+def _resize(pixels: Tensor, canvas: Canvas) -> Tensor:
+    """Bicubic with antialiasing, as the encoders were trained on, and no ringing from far detail."""
+    size = (canvas.height, canvas.width)
+    if pixels.shape[-2:] == size:
+        return pixels.clone()
+    return F.interpolate(pixels, size=size, mode="bicubic", antialias=True)
+
+
+def _continue_smoothly(values: Tensor, known: Tensor) -> Tensor:
+    """Fill `values` `(B, C, h, w)` where not `known` `(B, 1, h, w)`, from the nearest known around.
+
+    Pull-push: average the known pixels down a pyramid, then take each hole from the level below.
+    """
+    if bool(known.all()):
+        return values
+    weight = known.to(values.dtype)
+    if not bool(known.any()):
+        return values
+    height, width = values.shape[-2:]
+    total = F.avg_pool2d(values * weight, 2, ceil_mode=True)
+    share = F.avg_pool2d(weight, 2, ceil_mode=True)
+    coarse = _continue_smoothly(total / share.clamp_min(1e-6), share > 0)
+    filled = F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)
+    return torch.where(known, values, filled)

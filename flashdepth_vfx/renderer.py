@@ -1,0 +1,280 @@
+"""The one joint: plates -> colour -> network -> depth -> files, overlapped, in order, resumable.
+
+    read_ahead (threads) ─▶ engine.infer (this thread, in order) ─▶ WriteBehind (threads)
+
+A checkpoint is written only when every frame before it is whole on disk, so that whatever ends a
+render, its state never runs ahead of its frames.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from flashdepth_vfx.engine import PreparedFrame
+from flashdepth_vfx.errors import Interrupted, PlateSizeError
+from flashdepth_vfx.events import Observer
+from flashdepth_vfx.io.atomic import make_folder, sweep_orphans
+from flashdepth_vfx.io.metadata import passes_through
+from flashdepth_vfx.job import RenderJob
+from flashdepth_vfx.manifest import FrameRecord, frame_block
+from flashdepth_vfx.networks import Networks
+from flashdepth_vfx.pipeline import WriteBehind, read_ahead
+from flashdepth_vfx.plate import PlateHeader
+from flashdepth_vfx.reporter import Reporter
+from flashdepth_vfx.schedule import Action, Step
+from flashdepth_vfx.shotplan import ShotPlan, plan_shot
+from flashdepth_vfx.state import ShotState, save_state
+
+__all__ = ["RenderResult", "render"]
+
+#: Threads on either side of the network. More than a few only queue for the same cores and disk.
+_WORKERS = max(1, min(4, (os.cpu_count() or 2) // 2))
+#: What is true of one frame of a take and of no other: a held frame does not repeat it.
+_OF_ONE_MOMENT = frozenset(("capDate", "keyCode", "timeCode"))
+#: Frames in flight on either side.
+_IN_FLIGHT = 2 * _WORKERS
+
+
+@dataclass(frozen=True)
+class RenderResult:
+    """What a render did. `state` is the one after its last frame; `manifest` the file that says all."""
+
+    frames_written: tuple[int, ...]
+    frames_kept: tuple[int, ...]
+    manifest: Path
+    seconds: float
+    state: ShotState | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What a reading thread hands to the ordered side."""
+
+    prepared: PreparedFrame
+    read_seconds: float
+    prepare_seconds: float
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What a writing thread hands back to the ordered side."""
+
+    record: FrameRecord
+    size_bytes: int
+    finish_seconds: float
+    write_seconds: float
+
+
+def render(
+    job: RenderJob,
+    *,
+    observer: Observer | None = None,
+    stop: threading.Event | None = None,
+    networks: Networks | None = None,
+) -> RenderResult:
+    """Render a shot, or the part of it that is asked for and not there yet.
+
+    `observer` is told what happens, on this thread. Setting `stop` ends the render after the frame in
+    hand, with the state saved, by raising `Interrupted`. `networks` keeps weights loaded between calls.
+    Raises every `FlashDepthError`; what was written by then is whole, and `resume` goes on from there.
+    """
+    plan = plan_shot(job, networks or Networks())
+    try:
+        return _Run(plan, Reporter(plan, observer), stop or threading.Event()).to_the_end()
+    finally:
+        plan.reader.close()
+
+
+class _Run:
+    """One run of a plan: the state as it goes along, and the checkpoints that wait for their frames."""
+
+    def __init__(self, plan: ShotPlan, report: Reporter, stop: threading.Event) -> None:
+        self._plan = plan
+        self._report = report
+        self._stop = stop
+        self._state = plan.start
+        self._checkpoints: deque[ShotState] = deque()
+        self._last_seen: tuple[PlateHeader, Tensor] | None = None
+
+    def to_the_end(self) -> RenderResult:
+        """Run, and report how it ended."""
+        self._report.started()
+        try:
+            if self._is_untold:
+                self._settle_in()
+            with WriteBehind[_Written](workers=_WORKERS, behind=_IN_FLIGHT) as writes:
+                self._go(writes)
+            self._hand_on()
+        except BaseException as error:
+            self._report.close("failed", str(error) or type(error).__name__)
+            raise
+        if not self._report.all_done:
+            self._report.close("interrupted")
+            waits = "the first frame" if self._state is None else f"{self._state.next_frame}"
+            raise Interrupted(f"stopped; the state waits for {waits} (--resume goes on from there)")
+        end = self._report.close("done")
+        return RenderResult(
+            frames_written=tuple(self._report.tally.frames_written),
+            frames_kept=tuple(self._report.tally.frames_kept),
+            manifest=Path(end.manifest),
+            seconds=end.seconds,
+            state=self._state,
+        )
+
+    def _go(self, writes: WriteBehind[_Written]) -> None:
+        workers = 1 if self._plan.reader.sequential else _WORKERS
+        frames = read_ahead(self._plan.steps, self._load, workers=workers, ahead=2 * workers)
+        try:
+            for index, (step, loaded) in enumerate(frames):
+                if index == 0:
+                    self._settle_in()
+                if self._stop.is_set():
+                    break
+                self._take(step, loaded, writes)
+        finally:
+            # After a failure too: the frames before it are finished, and the state kept for them.
+            frames.close()
+            try:
+                self._collect(writes.drain())
+            finally:
+                self._checkpoint()
+                self._commit(writes.oldest)
+
+    def _load(self, step: Step) -> _Loaded | None:
+        """On a reading thread: the plate, in colour and at the network's size. None for a hole."""
+        if step.action is not Action.SEE:
+            return None
+        reader = self._plan.reader
+        began = time.perf_counter()
+        stamp = reader.stamp(step.frame)
+        plate = reader.read(step.frame)
+        read = time.perf_counter()
+        window, canvas = plate.header.data_window, self._plan.identity.canvas.window
+        if not canvas.contains(window):
+            reason = (
+                f"its data window {window} left the canvas {canvas} while the shot was rendered"
+            )
+            raise PlateSizeError(
+                plate.header.path, f"{reason}; run again when all plates are there"
+            )
+        prepared = self._plan.engine.prepare(plate, stamp)
+        return _Loaded(prepared, read - began, time.perf_counter() - read)
+
+    def _take(self, step: Step, loaded: _Loaded | None, writes: WriteBehind[_Written]) -> None:
+        """One step, in order: the network sees the frame, or a hole is crossed."""
+        if loaded is None:
+            self._cross(step, writes)
+            return
+        prepared = loaded.prepared
+        self._report.tally.spend("read", loaded.read_seconds)
+        self._report.tally.spend("prepare", loaded.prepare_seconds)
+        before = None if self._state is None else self._state.skip_to(step.frame)
+        began = time.perf_counter()
+        disparity, self._state = self._plan.engine.infer(prepared, before)
+        self._report.seen(prepared, time.perf_counter() - began)
+        self._last_seen = (prepared.header, disparity)
+        record = FrameRecord(
+            frame=step.frame,
+            reset=before is None,
+            nan_count=prepared.nan_count,
+            inf_count=prepared.inf_count,
+            past=self._state.plates_digest,
+        )
+        self._deliver(step, record, prepared.header, disparity, writes)
+        if self._state.frames_seen % self._plan.job.settings.checkpoint_interval_frames == 0:
+            self._checkpoint()
+        self._commit(writes.oldest)
+
+    def _cross(self, step: Step, writes: WriteBehind[_Written]) -> None:
+        if self._state is not None:
+            self._state = self._state.skip_to(step.frame + 1)
+        if step.action is Action.HOLD and self._last_seen is not None and self._state is not None:
+            header, disparity = self._last_seen
+            past = self._state.plates_digest
+            record = FrameRecord(step.frame, held_from=header.frame, past=past)
+            self._deliver(step, record, header, disparity, writes)
+        else:
+            self._report.passed(step)
+
+    def _deliver(
+        self,
+        step: Step,
+        record: FrameRecord,
+        header: PlateHeader,
+        disparity: Tensor,
+        writes: WriteBehind[_Written],
+    ) -> None:
+        if not step.write or step.frame in self._plan.frames_kept:
+            self._report.passed(step)
+        else:
+            task = self._write_task(record, header, disparity)
+            self._collect(writes.submit(step.frame, task))
+
+    def _write_task(
+        self, record: FrameRecord, header: PlateHeader, disparity: Tensor
+    ) -> Callable[[], _Written]:
+        """For a writing thread: disparity back at plate size, and into its file."""
+        plan = self._plan
+
+        def task() -> _Written:
+            began = time.perf_counter()
+            depth = plan.engine.finish(header, disparity)
+            attributes = passes_through(header.attributes, single_view=True) | frame_block(
+                plan.identity, plan.job.settings, plan.network.record, plan.color.sentence(), record
+            )
+            if record.held_from is not None:
+                attributes = {k: v for k, v in attributes.items() if k not in _OF_ONE_MOMENT}
+            finished = time.perf_counter()
+            size = plan.writer.write(replace(depth, frame=record.frame, attributes=attributes))
+            return _Written(record, size, finished - began, time.perf_counter() - finished)
+
+        return task
+
+    def _collect(self, results: Iterable[_Written]) -> None:
+        for written in results:
+            self._report.tally.spend("finish", written.finish_seconds)
+            self._report.tally.spend("write", written.write_seconds)
+            self._report.written(written.record, written.size_bytes)
+
+    def _checkpoint(self) -> None:
+        if self._state is not None and self._state is not self._plan.start:
+            self._checkpoints.append(self._state)
+
+    def _commit(self, oldest_unwritten: int | None) -> None:
+        """Write the checkpoints whose frames are all on disk."""
+        while self._checkpoints and (
+            oldest_unwritten is None or oldest_unwritten >= self._checkpoints[0].next_frame
+        ):
+            self._plan.folder.write_state(self._checkpoints.popleft())
+
+    def _hand_on(self) -> None:
+        """Write `--state-out`, once the whole range is on disk."""
+        out = self._plan.job.state_out
+        if out is not None and self._state is not None and self._report.all_done:
+            save_state(Path(out), self._state)
+
+    @property
+    def _is_untold(self) -> bool:
+        """Whether an earlier run made every frame, and was killed before it wrote the manifest."""
+        plan = self._plan
+        earlier = plan.folder.read_manifest(plan.asked)
+        return bool(plan.frames_kept) and not plan.steps and earlier.get("outcome") != "done"
+
+    def _settle_in(self) -> None:
+        """With the first plate in hand: clear what killed renders left, and open the log."""
+        folders = [self._plan.writer.sequence.folder, self._plan.folder.path]
+        if self._plan.job.state_out is not None:
+            folders.append(Path(self._plan.job.state_out).parent)
+            # Now, not after hours of frames, is the time to hear that it cannot be written.
+            make_folder(folders[-1])
+        for folder in folders:
+            sweep_orphans(folder)
+        self._report.open_log()

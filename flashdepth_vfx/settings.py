@@ -1,0 +1,107 @@
+"""How a shot is rendered: `RenderSettings`, a frozen value that reads from and prints as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from flashdepth_vfx.errors import SettingsError
+
+__all__ = ["Convention", "MissingPolicy", "RenderSettings", "Resolution", "Upsampling"]
+
+#: Long side of what the network sees, in pixels; "native" is the plate's own; None is the weights'.
+Resolution: TypeAlias = int | Literal["native"] | None
+
+#: Beyond it no network here has a use for the pixels, and no machine the memory.
+_LONGEST_SIDE_PX = 16_384
+
+
+class Convention(StrEnum):
+    """What a depth pixel says."""
+
+    #: 1/Z, nominally 1/m and uncalibrated: larger is nearer, the sky is 0.
+    INVERSE_Z = "inverse_z"
+    #: What the network gives: 100/m, uncalibrated.
+    DISPARITY = "disparity"
+
+
+class Upsampling(StrEnum):
+    """How the network's disparity reaches plate size."""
+
+    BILINEAR = "bilinear"
+    NEAREST = "nearest"
+
+
+class MissingPolicy(StrEnum):
+    """What becomes of a hole in the sequence on disk."""
+
+    ERROR = "error"
+    #: The last depth and its windows again, tagged; the state is unchanged.
+    HOLD = "hold"
+    #: No file; the state is carried over the hole.
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderSettings:
+    """Everything that decides pixels, apart from the plates themselves.
+
+    Raises `SettingsError` for values that no render could use.
+    """
+
+    weights: str = "nano"
+    accept_license: tuple[str, ...] = ()
+    resolution: Resolution = None
+    convention: Convention = Convention.INVERSE_Z
+    upsampling: Upsampling = Upsampling.BILINEAR
+    depth_layer: str = "depth"
+    compression: str = "zips"
+    colorspace: str | None = None
+    ocio: str | None = None
+    display_view: str | None = None
+    exposure_stops: float = 0.0
+    device: str = "auto"
+    scan: Literal["auto", "torch", "mamba_ssm"] = "auto"
+    missing: MissingPolicy = MissingPolicy.ERROR
+    sparse: bool = False
+    checkpoint_interval_frames: int = 25
+    allow_device_change: bool = False
+
+    def __post_init__(self) -> None:
+        # A plain word, as notebooks give it, is not the enum's member: it would pass for another.
+        for name, kind in _CHOICES.items():
+            object.__setattr__(self, name, _chosen(name, kind, getattr(self, name)))
+        asked = self.resolution
+        in_range = isinstance(asked, int) and 0 < asked <= _LONGEST_SIDE_PX
+        if asked is not None and asked != "native" and not in_range:
+            raise SettingsError(
+                f"resolution {asked}: give the long side in pixels, {_LONGEST_SIDE_PX} at most, "
+                "or native"
+            )
+        if self.checkpoint_interval_frames < 1:
+            raise SettingsError(
+                f"checkpoint interval {self.checkpoint_interval_frames}: at least one frame"
+            )
+        if not -30.0 <= self.exposure_stops <= 30.0:
+            raise SettingsError(f"exposure {self.exposure_stops}: give stops between -30 and 30")
+
+    @property
+    def depth_channel(self) -> str:
+        """The channel's full name: `depth.Z`, or `Z` for an empty layer."""
+        return f"{self.depth_layer}.Z" if self.depth_layer else "Z"
+
+
+_CHOICES: dict[str, type[StrEnum]] = {
+    "convention": Convention,
+    "upsampling": Upsampling,
+    "missing": MissingPolicy,
+}
+
+
+def _chosen(name: str, kind: type[StrEnum], value: str) -> StrEnum:
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(kind)
+        raise SettingsError(f"{name} '{value}' is unknown; it is one of: {known}") from None

@@ -1,0 +1,232 @@
+"""Everything that a render decides before its first pixel, in the order in which it can fail cheapest.
+
+Nothing is written here: a job that cannot be rendered leaves no trace on disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from flashdepth_vfx.color import ColorPlan, ColorTransform, plan_color
+from flashdepth_vfx.engine import DepthEngine
+from flashdepth_vfx.errors import FlashDepthError, FrameRangeError, NoSuchChannelError, PlateError
+from flashdepth_vfx.frames import FrameRange
+from flashdepth_vfx.io import open_plates
+from flashdepth_vfx.io.contract import PlateReader
+from flashdepth_vfx.io.exr_writer import ExrDepthWriter
+from flashdepth_vfx.job import RenderJob
+from flashdepth_vfx.manifest import FrameRecord, frame_block
+from flashdepth_vfx.networks import Network, Networks
+from flashdepth_vfx.outputs import frames_kept, output_sequence, refuse_input_as_output
+from flashdepth_vfx.plate import PlateHeader, Window
+from flashdepth_vfx.preprocess import Canvas, plan_canvas, shot_window
+from flashdepth_vfx.resume import doubt_about, find_start, pasts_of, state_given
+from flashdepth_vfx.schedule import Action, Step, plan_steps
+from flashdepth_vfx.shotfolder import ShotFolder
+from flashdepth_vfx.state import ShotIdentity, ShotState
+
+__all__ = ["ShotPlan", "plan_shot"]
+
+#: Headers are small and on slow disks: more threads than cores pay.
+_HEADER_THREADS = 8
+
+
+@dataclass(frozen=True)
+class ShotPlan:
+    """A render that can begin. `steps` start at `start.next_frame`, or at the head of the shot."""
+
+    job: RenderJob
+    reader: PlateReader
+    writer: ExrDepthWriter
+    folder: ShotFolder
+    network: Network
+    color: ColorPlan
+    engine: DepthEngine
+    steps: tuple[Step, ...]
+    start: ShotState | None
+    frames_kept: Mapping[int, FrameRecord]
+    holes: tuple[int, ...]
+    asked: str
+    notices: tuple[str, ...]
+
+    @property
+    def identity(self) -> ShotIdentity:
+        """What every frame and state of this render belongs to."""
+        return self.engine.identity
+
+
+def plan_shot(job: RenderJob, networks: Networks) -> ShotPlan:
+    """Decide everything about a job. Raises whatever `FlashDepthError` the job deserves."""
+    shot = job.shot
+    reader = open_plates(
+        shot.input,
+        layer=shot.layer,
+        channels=shot.channels,
+        view=shot.view,
+        start_frame=shot.start_frame,
+    )
+    try:
+        return _plan(job, reader, networks)
+    except BaseException:
+        reader.close()
+        raise
+
+
+def _plan(job: RenderJob, reader: PlateReader, networks: Networks) -> ShotPlan:
+    settings = job.settings
+    output = output_sequence(job, reader)
+    writer = ExrDepthWriter(
+        output, channel=settings.depth_channel, compression=settings.compression
+    )
+    given = state_given(job, reader)
+    steps = _steps(job, reader, given)
+    refuse_input_as_output(job, reader, writer, steps)
+    notices: list[str] = []
+    window = _shot_window(reader, steps, notices)
+    color = _color(job, reader)
+    network = networks.open(settings)
+    identity = _identity(job, reader, network, window, color, given)
+    pasts = pasts_of(reader, steps, given)
+    ours = frame_block(identity, settings, network.record, color.sentence(), FrameRecord(0))
+    kept = frames_kept(job, writer, steps, identity, ours, pasts)
+    folder = ShotFolder(output)
+    done, shapes = frozenset(kept.records), network.state_shapes
+    start = find_start(job, folder, steps, identity, given, pasts, done, shapes, notices)
+    notices += [network.device.notice, *network.notices(identity.canvas), kept.notice]
+    notices.append(doubt_about(given, reader))
+    return ShotPlan(
+        job=job,
+        reader=reader,
+        writer=writer,
+        folder=folder,
+        network=network,
+        color=color,
+        engine=_engine(job, network, identity, color),
+        steps=start.steps,
+        start=start.state,
+        frames_kept=kept.records,
+        holes=tuple(step.frame for step in steps if step.action is not Action.SEE),
+        asked=str(FrameRange.of(step.frame for step in steps if step.write)),
+        notices=tuple(notice for notice in notices if notice),
+    )
+
+
+def _steps(job: RenderJob, reader: PlateReader, given: ShotState | None) -> tuple[Step, ...]:
+    """The schedule. Raises `FrameRangeError` for a range that lies before or after all plates."""
+    wanted, first, last = job.frame_range, reader.frames[0], reader.frames[-1]
+    if wanted is not None and (wanted.frames[-1] < first or wanted.frames[0] > last):
+        raise FrameRangeError(str(wanted), f"{reader.name} holds {first}-{last}")
+    return plan_steps(
+        reader,
+        wanted,
+        job.settings.missing,
+        sparse=job.settings.sparse,
+        first_frame=None if given is None else given.next_frame,
+    )
+
+
+def _color(job: RenderJob, reader: PlateReader) -> ColorPlan:
+    settings = job.settings
+    return plan_color(
+        _first_readable(reader),
+        colorspace=settings.colorspace,
+        ocio=settings.ocio,
+        display_view=settings.display_view,
+        exposure=settings.exposure_stops,
+    )
+
+
+def _first_readable(reader: PlateReader) -> PlateHeader:
+    """The first header of the sequence, past frames that are damaged or still on their way."""
+    for frame in reader.frames[:-1]:
+        with contextlib.suppress(PlateError, NoSuchChannelError):
+            return reader.header(frame)
+    return reader.header(reader.frames[-1])
+
+
+def _engine(
+    job: RenderJob, network: Network, identity: ShotIdentity, color: ColorPlan
+) -> DepthEngine:
+    return DepthEngine(
+        network.net,
+        identity,
+        ColorTransform(color),
+        network.device,
+        convention=job.settings.convention,
+        upsampling=job.settings.upsampling,
+    )
+
+
+def _shot_window(
+    reader: PlateReader, steps: Iterable[Step], notices: list[str]
+) -> tuple[Window, float]:
+    """The canvas's window and pixel aspect, from the headers of the whole sequence on disk."""
+    needed = {step.frame for step in steps if step.action is Action.SEE}
+    aspect = _first_readable(reader).pixel_aspect
+    return shot_window(_headers(reader, needed, notices)), aspect
+
+
+def _headers(reader: PlateReader, needed: set[int], notices: list[str]) -> Iterator[PlateHeader]:
+    if reader.sequential:
+        yield reader.header(reader.frames[0])
+        return
+
+    def header_of(frame: int) -> PlateHeader | FlashDepthError:
+        try:
+            return reader.header(frame)
+        except (PlateError, NoSuchChannelError) as error:
+            # A frame that this render does not need may still be on its way to the disk.
+            if frame in needed:
+                raise
+            return error
+
+    with ThreadPoolExecutor(_HEADER_THREADS) as pool:
+        for found in pool.map(header_of, reader.frames):
+            if isinstance(found, PlateHeader):
+                yield found
+            else:
+                notices.append(f"not counted in the shot's canvas: {found}")
+
+
+def _identity(
+    job: RenderJob,
+    reader: PlateReader,
+    network: Network,
+    window: tuple[Window, float],
+    color: ColorPlan,
+    given: ShotState | None,
+) -> ShotIdentity:
+    shot, settings = job.shot, job.settings
+    picture = ",".join(shot.channels) if shot.channels else shot.layer or ""
+    return ShotIdentity(
+        shot=Path(reader.name).name,
+        picture=f"{picture}@{shot.view}" if shot.view else picture,
+        architecture=network.config.name,
+        weights_sha256=network.record.sha256,
+        canvas=_canvas(job, network, *window, given),
+        color=color.fingerprint(),
+        exposure_stops=settings.exposure_stops,
+        sparse=settings.sparse,
+        device=network.device.name,
+        kernels=network.device.kernels,
+    )
+
+
+def _canvas(
+    job: RenderJob, network: Network, window: Window, aspect: float, given: ShotState | None
+) -> Canvas:
+    # A state that was handed on has decided the canvas already, as long as these plates fit into it.
+    if given is not None and given.identity.canvas.window.contains(window):
+        window = given.identity.canvas.window
+    resolution = job.settings.resolution
+    if resolution is None and network.default_long_side_px is not None:
+        native = max(window.width * aspect, window.height)
+        resolution = min(network.default_long_side_px, round(native))
+    config = network.config
+    return plan_canvas(
+        window, aspect, resolution, multiple=config.multiple, minimum=config.min_side_px
+    )

@@ -1,0 +1,54 @@
+"""A render in a process of its own, to be stopped and killed: `render_driver.py JOB.json`.
+
+With `SLOW_DISK` in the environment every file is written in pieces, with pauses between them, so that a
+kill falls into a write and not between two.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from flashdepth_vfx import FlashDepthError, RenderJob, render
+from flashdepth_vfx.events import to_line
+from flashdepth_vfx.io import atomic
+
+_PIECES = 20
+_PAUSE_S = 0.002
+
+
+def main() -> int:
+    """Render the job of the file named; a signal stops it as it stops the command."""
+    if "SLOW_DISK" in os.environ:
+        atomic._write_through = write_slowly
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        render(
+            RenderJob.from_json(Path(sys.argv[1]).read_bytes()),
+            observer=lambda event: sys.stdout.write(to_line(event) + "\n"),
+            stop=stop,
+        )
+    except FlashDepthError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    return 0
+
+
+def write_slowly(path: Path, data: bytes | memoryview) -> None:
+    """As `atomic._write_through`, on a slow disk."""
+    step = max(1, len(data) // _PIECES)
+    with path.open("xb", buffering=0) as file:
+        for place in range(0, len(data), step):
+            file.write(data[place : place + step])
+            time.sleep(_PAUSE_S)
+        os.fsync(file.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

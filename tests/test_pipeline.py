@@ -1,0 +1,118 @@
+"""Reading ahead and writing behind: in order, bounded, and honest about failures."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flashdepth_vfx.pipeline import WriteBehind, read_ahead
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 5), max_size=30), st.integers(1, 4), st.integers(1, 6))
+def test_frames_come_in_order_whatever_the_threads_do(
+    delays_ms: list[int], workers: int, ahead: int
+) -> None:
+    def load(item: tuple[int, int]) -> int:
+        time.sleep(item[1] / 1000)
+        return item[0] * 10
+
+    items = list(enumerate(delays_ms))
+    got = list(read_ahead(items, load, workers=workers, ahead=ahead))
+    assert got == [(item, item[0] * 10) for item in items]
+
+
+def test_no_more_than_the_bound_is_read_ahead() -> None:
+    begun: list[int] = []
+
+    def load(item: int) -> int:
+        begun.append(item)
+        return item
+
+    frames = read_ahead(range(1000), load, workers=2, ahead=4)
+    next(frames)
+    time.sleep(0.05)
+    frames.close()
+    assert len(begun) <= 5
+
+
+def test_a_reading_error_surfaces_at_its_own_frame() -> None:
+    def load(item: int) -> int:
+        if item == 3:
+            raise OSError("torn")
+        return item
+
+    frames = read_ahead(range(10), load, workers=3, ahead=6)
+    seen = []
+    with pytest.raises(OSError, match="torn"):
+        seen.extend(item for item, _ in frames)
+    assert next(frames, None) is None
+
+
+def test_reading_and_writing_overlap() -> None:
+    """Two stages of 10 frames of 40 ms take little more than one of them."""
+
+    def slow(_: int) -> int:
+        time.sleep(0.04)
+        return 0
+
+    began = time.perf_counter()
+    with WriteBehind[int](workers=1, behind=4) as writes:
+        for item, _ in read_ahead(range(10), slow, workers=1, ahead=4):
+            list(writes.submit(item, lambda: slow(0)))
+        list(writes.drain())
+    assert time.perf_counter() - began < 0.68
+
+
+def gate(opened: threading.Event, value: int) -> Callable[[], int]:
+    def task() -> int:
+        opened.wait(5)
+        return value
+
+    return task
+
+
+def test_oldest_never_runs_ahead_of_the_disk() -> None:
+    """A frame that is not written holds back all later ones, though those are done."""
+    opened = threading.Event()
+    with WriteBehind[int](workers=2, behind=8) as writes:
+        collected = list(writes.submit(1, gate(opened, 1)))
+        for frame in (2, 3):
+            collected += writes.submit(frame, lambda: 0)
+        time.sleep(0.05)
+        collected += writes.submit(4, lambda: 0)
+        assert collected == []
+        assert writes.oldest == 1
+        opened.set()
+        assert list(writes.drain()) == [1, 0, 0, 0]
+        assert writes.oldest is None
+
+
+def test_a_failed_write_stays_the_oldest() -> None:
+    def fail() -> int:
+        raise OSError("full")
+
+    with WriteBehind[int](workers=1, behind=8) as writes:
+        results = writes.submit(7, fail)
+        for attempt in (results, writes.drain()):
+            with pytest.raises(OSError, match="full"):
+                list(attempt)
+            assert writes.oldest == 7
+
+
+def test_writing_waits_when_too_much_is_under_way() -> None:
+    opened = threading.Event()
+    with WriteBehind[int](workers=1, behind=2) as writes:
+        for frame in (1, 2):
+            list(writes.submit(frame, gate(opened, frame)))
+        threading.Timer(0.1, opened.set).start()
+        began = time.perf_counter()
+        first = list(writes.submit(3, lambda: 3))
+        assert time.perf_counter() - began > 0.05
+        assert first[0] == 1
+        list(writes.drain())
