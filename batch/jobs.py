@@ -1,0 +1,231 @@
+"""The options of `render`, and the `RenderJob` that they ask for.
+
+Every option is called as the field that it sets, so what a job takes and what the command takes are one
+list. Defaults are the dataclasses' own: an option that was not given sets nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO, TypeVar
+
+import click
+
+import flashdepth_vfx
+from flashdepth_vfx import Convention, MissingPolicy, RenderJob, RenderSettings, Upsampling
+
+__all__ = ["job_from", "job_options", "shot_options"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_DEFAULTS = RenderSettings()
+#: As the EXR writer has them, which help must not import: it would load the EXR library.
+_LOSSLESS = ("none", "rle", "zips", "zip", "piz", "htj2k256", "htj2k32", "zstd")
+_LOSSY = ("pxr24", "b44", "b44a", "dwaa", "dwab")
+_COMPRESSIONS = (*_LOSSLESS, *_LOSSY)
+_COMPRESSIONS_TEXT = ", ".join((*_LOSSLESS, *(f"{name} (lossy)" for name in _LOSSY)))
+
+
+class _Resolution(click.ParamType[int | str]):
+    """Pixels of the long side, or the word `native`."""
+
+    name = "pixels|native"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        if value == "native":
+            return "native"
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"'{value}' is neither a count of pixels nor 'native'", param, ctx)
+
+
+class _Names(click.ParamType[tuple[str, ...]]):
+    """Names separated by commas."""
+
+    name = "name,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _text(*names: str, help: str, metavar: str | None = None) -> Any:  # noqa: A002
+    return click.option(*names, metavar=metavar, help=help)
+
+
+def _flag(*names: str, help: str) -> Any:  # noqa: A002
+    # Without a default, a flag that is not given leaves the field as it is.
+    return click.option(*names, is_flag=True, default=None, help=help)
+
+
+def _word(*names: str, words: Any, default: str, help: str) -> Any:  # noqa: A002
+    text = f"{help}  [default: {default}]"
+    return click.option(*names, type=click.Choice([str(word) for word in words]), help=text)
+
+
+_SHOT = (
+    _text("--layer", help="Layer of the EXR to take as the picture."),
+    click.option("--channels", type=_Names(), help="One or three channels to take as the picture."),
+    _text("--view", help="View of a stereo EXR; also fills %V in names."),
+    click.option("--start-frame", type=int, help="Number of a movie's first frame.  [default: 1]"),
+)
+_PART = (
+    _text(
+        "--frames", metavar="RANGE", help="Frames to write: 1001-1100,1200-1210x2. [default: all]"
+    ),
+    _flag("--sparse", help="The network sees the frames of --frames only, as if cut together."),
+    click.option(
+        "--missing",
+        type=click.Choice([str(policy) for policy in MissingPolicy]),
+        help=f"What becomes of a frame that is not on disk.  [default: {_DEFAULTS.missing}]",
+    ),
+)
+_NETWORK = (
+    _text(
+        "--weights",
+        metavar="NAME|FILE",
+        help=f"Set of weights (flashdepth weights list).  [default: {_DEFAULTS.weights}]",
+    ),
+    click.option(
+        "--accept-license",
+        multiple=True,
+        metavar="NAME",
+        help="Accept the licence of these weights. May be repeated.",
+    ),
+    click.option(
+        "--resolution",
+        type=_Resolution(),
+        help="Long side of what the network sees.  [default: the weights' own]",
+    ),
+    _text("--device", help=f"auto, cuda, cuda:N or cpu.  [default: {_DEFAULTS.device}]"),
+    _word(
+        "--scan",
+        words=("auto", "torch", "mamba_ssm"),
+        default=_DEFAULTS.scan,
+        help="Kernels of the temporal module.",
+    ),
+)
+_DEPTH = (
+    _word(
+        "--convention",
+        words=Convention,
+        default=_DEFAULTS.convention,
+        help="What a depth pixel says.",
+    ),
+    _word(
+        "--upsampling",
+        words=Upsampling,
+        default=_DEFAULTS.upsampling,
+        help="How depth reaches plate size.",
+    ),
+    _text(
+        "--depth-layer",
+        metavar="NAME",
+        help=f"Layer of the depth channel; '' for a bare Z.  [default: {_DEFAULTS.depth_layer}]",
+    ),
+    click.option(
+        "--compression",
+        type=click.Choice(_COMPRESSIONS),
+        metavar="NAME",
+        help=f"Compression of the EXRs: {_COMPRESSIONS_TEXT}.  [default: {_DEFAULTS.compression}]",
+    ),
+)
+_COLOR = (
+    _text("--colorspace", help="Colour space of the plates.  [default: as the file says]"),
+    _text("--ocio", metavar="CONFIG", help="OCIO config.  [default: $OCIO, else the built-in one]"),
+    _text(
+        "--display-view", metavar="[DISPLAY/]VIEW", help="OCIO view that the network sees through."
+    ),
+    click.option(
+        "--exposure",
+        "exposure_stops",
+        type=float,
+        metavar="STOPS",
+        help="Brighten or darken what the network sees.  [default: 0]",
+    ),
+)
+_STATE = (
+    _text("--state-in", metavar="FILE", help="Go on from the state that another render left."),
+    _text("--state-out", metavar="FILE", help="Leave the state after the last frame."),
+    _flag("--resume", help="Keep whole frames and go on from the last checkpoint."),
+    _flag("--overwrite", help="Replace frames that were made with other settings."),
+    click.option(
+        "--checkpoint-interval",
+        "checkpoint_interval_frames",
+        type=int,
+        metavar="FRAMES",
+        help="Frames between two checkpoints of the state."
+        f"  [default: {_DEFAULTS.checkpoint_interval_frames}]",
+    ),
+    _flag("--allow-device-change", help="Accept a seam where another kind of device goes on."),
+)
+
+
+def shot_options(command: Command) -> Command:
+    """Add INPUT and what chooses the picture in it."""
+    for option in reversed(_SHOT):
+        command = option(command)
+    return click.argument("input", required=False)(command)
+
+
+def job_options(command: Command) -> Command:
+    """Add every option of a `RenderJob`, and `--job`."""
+    output = _text("-o", "--output", metavar="PATTERN", help="Where the depth EXRs go.")
+    job = click.option(
+        "--job",
+        type=click.File("r", encoding="utf-8"),
+        help="A job as JSON ('-' is stdin); other options replace what it says.",
+    )
+    for option in reversed((output, job, *_PART, *_NETWORK, *_DEPTH, *_COLOR, *_STATE)):
+        command = option(command)
+    return shot_options(command)
+
+
+def job_from(file: TextIO | None, given: Mapping[str, Any]) -> RenderJob:
+    """The job in `file`, with the options that were `given` laid over it. Raises `UsageError`."""
+    plain = _read_job(file)
+    for name, value in given.items():
+        # An option that was not given is None, or () where it may be repeated.
+        if value is not None and value != ():
+            _room_of(name, plain)[name] = value
+    if "input" not in _part("shot", plain):
+        raise click.UsageError("name an INPUT: a frame pattern, a folder or a movie")
+    if "output" not in plain:
+        raise click.UsageError(
+            "name an output with -o: a frame pattern such as depth/shot.####.exr"
+        )
+    return RenderJob.from_dict(plain)
+
+
+def _read_job(file: TextIO | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        plain = json.load(file)
+    except (ValueError, RecursionError) as wrong:
+        raise click.UsageError(f"--job {file.name}: not JSON: {wrong}") from wrong
+    if not isinstance(plain, dict):
+        raise click.UsageError(f"--job {file.name}: not a render job, which is a JSON object")
+    return plain
+
+
+def _room_of(name: str, plain: dict[str, Any]) -> dict[str, Any]:
+    """The part of a job's JSON form that has the field `name`."""
+    rooms = {"shot": flashdepth_vfx.Shot, "settings": RenderSettings}
+    for room, kind in rooms.items():
+        if name in {field.name for field in dataclasses.fields(kind)}:
+            return _part(room, plain)
+    return plain
+
+
+def _part(room: str, plain: dict[str, Any]) -> dict[str, Any]:
+    """The object under `room`, made if it is not there."""
+    inner = plain.setdefault(room, {})
+    if not isinstance(inner, dict):
+        raise click.UsageError(f"--job: '{room}' is not a JSON object")
+    return inner

@@ -1,0 +1,47 @@
+"""Standard streams that may be closed, or close on the way: a render does not depend on who listens."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+import click
+
+__all__ = ["hold_standard_streams", "say", "silence"]
+
+
+def hold_standard_streams() -> None:
+    """Open those of stdin, stdout and stderr that the process was started without, on nothing.
+
+    Otherwise the next files that are opened get their numbers, and what is meant for stderr is written
+    into a frame.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is given: this one.
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def silence(stream: TextIO) -> None:
+    """Send to nothing what `stream` holds and what it is still given: nobody reads it any more.
+
+    Without this Python tries again as it exits, and exits with 120.
+    """
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, stream.fileno())
+    os.close(nothing)
+
+
+def say(text: str) -> None:
+    """One line on stderr, whatever `text` looks like; what nobody can read changes no exit code."""
+    try:
+        click.echo(" ".join(line.strip() for line in text.splitlines()), err=True)
+    except OSError:
+        silence(sys.stderr)

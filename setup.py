@@ -1,0 +1,64 @@
+"""What is installed: the library `flashdepth_vfx`, and `batch/` as `flashdepth_batch` with its command."""
+
+import ast
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def version() -> str:
+    """Read, not imported: at build time nothing that the package needs is there."""
+    tree = ast.parse((HERE / "flashdepth_vfx" / "version.py").read_text(encoding="utf-8"))
+    values = {t.id: s.value for s in tree.body if isinstance(s, ast.Assign) for t in s.targets}
+    return str(ast.literal_eval(values["VERSION"]))
+
+
+setup(
+    name="flashdepth_vfx",
+    version=version(),
+    description="Plates in, float depth EXRs out, with a state that is carried from frame to frame.",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    # A top-level package called `batch` would collide with others.
+    package_dir={"flashdepth_batch": "batch"},
+    packages=[
+        *find_packages(include=["flashdepth_vfx", "flashdepth_vfx.*"]),
+        "flashdepth_batch",
+        *(f"flashdepth_batch.{name}" for name in find_packages("batch")),
+    ],
+    package_data={"flashdepth_vfx": ["py.typed", "data/*.safetensors"]},
+    entry_points={"console_scripts": ["flashdepth = flashdepth_batch.main:run"]},
+    # Each floor is the oldest that the tests were run with.
+    install_requires=[
+        "av>=18",
+        "click>=8.4",
+        "fileseq>=2",
+        "msgspec>=0.19",
+        "numpy>=1.26",
+        "opencolorio>=2.5",
+        "OpenEXR>=3.5",
+        "OpenImageIO>=3.1.7",
+        "platformdirs>=4",
+        "safetensors>=0.4",
+        "torch>=2.13",
+    ],
+    extras_require={
+        # Triton kernels for the state-space scan; without it the same weights run on plain PyTorch.
+        "mamba": ["mamba-ssm>=2.2; sys_platform == 'linux'"],
+        "test": ["hypothesis", "jsonschema", "pytest>=8"],
+        "lint": ["mypy>=1.15", "ruff>=0.11"],
+    },
+    classifiers=[
+        "Environment :: Console",
+        "Intended Audience :: End Users/Desktop",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Multimedia :: Graphics",
+        "Typing :: Typed",
+    ],
+)
