@@ -16,6 +16,7 @@ import pytest
 import torch
 from golden import recipe
 from hypothesis import settings
+from render_kit import RenderKit
 from safetensors.torch import save_file
 
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
@@ -38,6 +39,12 @@ def nano_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     metadata = {"config": json.dumps(config.to_dict()), "default_long_side_px": "128"}
     save_file({n: t.contiguous() for n, t in net.state_dict().items()}, path, metadata)
     return path
+
+
+@pytest.fixture
+def kit(nano_weights: Path, tmp_path: Path) -> RenderKit:
+    """Plates and renders of one test, in its own folder."""
+    return RenderKit(nano_weights, tmp_path)
 
 
 def write_plate(path: Path, rgb: np.ndarray, **header: object) -> None:

@@ -17,11 +17,6 @@ from flashdepth_vfx.errors import DiskFullError, FlashDepthError, OutputError, U
 
 
 @pytest.fixture
-def kit(nano_weights: Path, tmp_path: Path) -> RenderKit:
-    return RenderKit(nano_weights, tmp_path)
-
-
-@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, in memory; `resize` makes it larger."""
     folder = tmp_path / "disk"

@@ -35,11 +35,6 @@ from flashdepth_vfx.errors import (
 from flashdepth_vfx.plate import Window
 
 
-@pytest.fixture
-def kit(nano_weights: Path, tmp_path: Path) -> RenderKit:
-    return RenderKit(nano_weights, tmp_path)
-
-
 def huge_header(good: bytes) -> bytes:
     """A window of two thousand million pixels a side."""
     place = good.index(b"dataWindow\0box2i\0") + len(b"dataWindow\0box2i\0") + 4

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import OpenEXR
 import pytest
@@ -26,11 +24,6 @@ from flashdepth_vfx.errors import (
     PlateSizeError,
 )
 from flashdepth_vfx.plate import Window
-
-
-@pytest.fixture
-def kit(nano_weights: Path, tmp_path: Path) -> RenderKit:
-    return RenderKit(nano_weights, tmp_path)
 
 
 @pytest.mark.parametrize("window", [Window(0, 0, 1, 1), Window(0, 0, 1, 96), Window(0, 0, 160, 15)])

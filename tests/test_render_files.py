@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import OpenEXR
-import pytest
 from raw_plates import RawChannel, exr_attribute, write_raw_exr
 from render_kit import (
     WINDOW,
@@ -30,11 +29,6 @@ from render_kit import (
 
 from flashdepth_vfx import RenderJob
 from flashdepth_vfx.io.atomic import process_space
-
-
-@pytest.fixture
-def kit(nano_weights: Path, tmp_path: Path) -> RenderKit:
-    return RenderKit(nano_weights, tmp_path)
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

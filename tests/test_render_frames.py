@@ -23,11 +23,6 @@ from flashdepth_vfx.errors import FrameRangeError, MissingFrameError
 from flashdepth_vfx.plate import Window
 
 
-@pytest.fixture
-def kit(nano_weights: Path, tmp_path: Path) -> RenderKit:
-    return RenderKit(nano_weights, tmp_path)
-
-
 def test_the_state_matters_for_every_frame_but_the_first(kit: RenderKit) -> None:
     plates = kit.shot(range(1, 5))
     run(kit.job(plates))

@@ -19,11 +19,6 @@ from render_kit import (
 from flashdepth_vfx.errors import OutputError, OutputExistsError, SettingsError
 
 
-@pytest.fixture
-def kit(nano_weights: Path, tmp_path: Path) -> RenderKit:
-    return RenderKit(nano_weights, tmp_path)
-
-
 def bytes_of(folder: Path) -> dict[str, bytes]:
     """Every file below a folder."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}

@@ -16,11 +16,6 @@ from flashdepth_vfx.io.metadata import passes_through
 OF_THE_FILE = {"channels", "compression", "lineOrder", "type", "name", "chunkCount"}
 
 
-@pytest.fixture
-def kit(nano_weights: Path, tmp_path: Path) -> RenderKit:
-    return RenderKit(nano_weights, tmp_path)
-
-
 def same_value(one: object, other: object) -> bool:
     return bool(np.all(np.asarray(one, dtype=object) == np.asarray(other, dtype=object)))
 

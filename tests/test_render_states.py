@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from render_kit import RenderKit, Watcher, at, run, same, write_plate
@@ -13,11 +12,6 @@ from flashdepth_vfx.errors import (
 )
 from flashdepth_vfx.plate import Window
 from flashdepth_vfx.state import load_state
-
-
-@pytest.fixture
-def kit(nano_weights: Path, tmp_path: Path) -> RenderKit:
-    return RenderKit(nano_weights, tmp_path)
 
 
 def test_chunks_with_the_state_handed_on_equal_the_whole(kit: RenderKit) -> None:

@@ -21,11 +21,6 @@ from flashdepth_vfx.errors import (
 from flashdepth_vfx.state import ShotIdentity, load_state, save_state
 
 
-@pytest.fixture
-def kit(nano_weights: Path, tmp_path: Path) -> RenderKit:
-    return RenderKit(nano_weights, tmp_path)
-
-
 def change_identity(path: Path, change: Callable[[ShotIdentity], ShotIdentity]) -> None:
     """Make a state say that it comes from elsewhere."""
     state = load_state(path)

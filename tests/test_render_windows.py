@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -28,11 +26,6 @@ from flashdepth_vfx.state import load_state
 DISPLAY = Window(0, 0, 160, 96)
 OVERSCAN = Window(-16, -16, 192, 128)
 CROP = Window(13, 21, 77, 52)
-
-
-@pytest.fixture
-def kit(nano_weights: Path, tmp_path: Path) -> RenderKit:
-    return RenderKit(nano_weights, tmp_path)
 
 
 @pytest.mark.parametrize(

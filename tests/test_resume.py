@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,11 +22,6 @@ from render_kit import (
 )
 
 pytestmark = pytest.mark.usefixtures("short_queue")
-
-
-@pytest.fixture
-def kit(nano_weights: Path, tmp_path: Path) -> RenderKit:
-    return RenderKit(nano_weights, tmp_path)
 
 
 def test_resume_in_an_empty_folder_is_a_fresh_start(kit: RenderKit) -> None:

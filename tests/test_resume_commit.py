@@ -28,11 +28,6 @@ from flashdepth_vfx.state import ShotState
 pytestmark = pytest.mark.usefixtures("short_queue")
 
 
-@pytest.fixture
-def kit(nano_weights: Path, tmp_path: Path) -> RenderKit:
-    return RenderKit(nano_weights, tmp_path)
-
-
 class Slow:
     """Makes every write slow, and looks at the disk whenever a state is kept."""
 

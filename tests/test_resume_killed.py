@@ -27,11 +27,6 @@ from flashdepth_vfx.state import load_state
 FRAMES = range(1, 17)
 
 
-@pytest.fixture
-def kit(nano_weights: Path, tmp_path: Path) -> RenderKit:
-    return RenderKit(nano_weights, tmp_path)
-
-
 @pytest.fixture(scope="module")
 def shot(
     nano_weights: Path, tmp_path_factory: pytest.TempPathFactory
