@@ -11,7 +11,7 @@ from pathlib import Path
 from flashdepth_vfx.errors import OutputError, OutputExistsError, SettingsError
 from flashdepth_vfx.frames import FrameRange, FrameSequence
 from flashdepth_vfx.io.contract import PlateReader
-from flashdepth_vfx.io.exr_writer import ExrDepthWriter
+from flashdepth_vfx.io.exr_writer import ExrDepthWriter, is_ours
 from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.manifest import FrameRecord, other_settings, record_of
 from flashdepth_vfx.schedule import Step
@@ -93,12 +93,12 @@ def frames_kept(
     kept: dict[int, FrameRecord] = {}
     stale: list[int] = []
     for frame in (step.frame for step in steps if step.write and not job.overwrite):
-        standing = writer.standing(frame)
-        if standing == "foreign":
+        found = writer.attributes(frame)
+        ours_stands = writer.standing(frame) != "foreign" if found is None else is_ours(found)
+        if not ours_stands:
             raise OutputExistsError(
                 writer.path(frame), "is not depth of ours; --overwrite replaces it, or move it away"
             )
-        found = writer.attributes(frame) if standing == "whole" else None
         if found is None:
             continue
         _require_ours(job, writer.path(frame), found, identity, ours)

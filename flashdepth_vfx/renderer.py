@@ -22,7 +22,7 @@ from flashdepth_vfx.engine import PreparedFrame
 from flashdepth_vfx.errors import Interrupted, PlateSizeError
 from flashdepth_vfx.events import Observer
 from flashdepth_vfx.io.atomic import make_folder, sweep_orphans
-from flashdepth_vfx.io.metadata import passes_through
+from flashdepth_vfx.io.exr_values import writable
 from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.manifest import FrameRecord, frame_block
 from flashdepth_vfx.networks import Networks
@@ -69,6 +69,8 @@ class _Written:
 
     record: FrameRecord
     size_bytes: int
+    plate: Path
+    left_out: tuple[str, ...]
     finish_seconds: float
     write_seconds: float
 
@@ -102,6 +104,7 @@ class _Run:
         self._stop = stop
         self._state = plan.start
         self._checkpoints: deque[ShotState] = deque()
+        self._checkpointed = plan.start
         self._last_seen: tuple[PlateHeader, Tensor] | None = None
 
     def to_the_end(self) -> RenderResult:
@@ -227,14 +230,16 @@ class _Run:
         def task() -> _Written:
             began = time.perf_counter()
             depth = plan.engine.finish(header, disparity)
-            attributes = passes_through(header.attributes, single_view=True) | frame_block(
+            kept, left_out = writable(header.attributes)
+            attributes = kept | frame_block(
                 plan.identity, plan.job.settings, plan.network.record, plan.color.sentence(), record
             )
             if record.held_from is not None:
                 attributes = {k: v for k, v in attributes.items() if k not in _OF_ONE_MOMENT}
             finished = time.perf_counter()
             size = plan.writer.write(replace(depth, frame=record.frame, attributes=attributes))
-            return _Written(record, size, finished - began, time.perf_counter() - finished)
+            wrote = time.perf_counter()
+            return _Written(record, size, header.path, left_out, finished - began, wrote - finished)
 
         return task
 
@@ -242,10 +247,12 @@ class _Run:
         for written in results:
             self._report.tally.spend("finish", written.finish_seconds)
             self._report.tally.spend("write", written.write_seconds)
+            self._report.left_out(written.plate, written.left_out)
             self._report.written(written.record, written.size_bytes)
 
     def _checkpoint(self) -> None:
-        if self._state is not None and self._state is not self._plan.start:
+        if self._state is not None and self._state is not self._checkpointed:
+            self._checkpointed = self._state
             self._checkpoints.append(self._state)
 
     def _commit(self, oldest_unwritten: int | None) -> None:

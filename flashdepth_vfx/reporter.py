@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import platform
 import time
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from flashdepth_vfx.engine import PreparedFrame
@@ -24,7 +26,6 @@ from flashdepth_vfx.events import (
     to_line,
 )
 from flashdepth_vfx.io.atomic import make_folder
-from flashdepth_vfx.io.exr_values import writable
 from flashdepth_vfx.manifest import FrameRecord, Tally, manifest_of, settings_hash
 from flashdepth_vfx.schedule import Action, Step
 from flashdepth_vfx.shotplan import ShotPlan
@@ -41,7 +42,7 @@ class Reporter:
         self._plan = plan
         self._observer = observer
         self._warnings: list[str] = []
-        self._dropped: set[str] = set()
+        self._left_out: set[str] = set()
         self._began = time.perf_counter()
         self._steps_done = 0
         self._unlogged: list[str] = []
@@ -75,18 +76,19 @@ class Reporter:
         """The network has seen a frame."""
         self.tally.frames_seen += 1
         self.tally.spend("network", network_seconds)
-        dropped = set(writable(prepared.header.attributes)[1]) - self._dropped
-        if dropped:
-            self._dropped |= dropped
-            names = ", ".join(sorted(dropped))
-            self.warn(
-                f"{prepared.header.path}: left out of the depth, as EXR cannot hold it: {names}"
-            )
         if prepared.nan_count or prepared.inf_count:
             self.warn(
                 f"{prepared.header.path}: {prepared.nan_count} NaN and {prepared.inf_count} "
                 "infinite values were replaced for the network"
             )
+
+    def left_out(self, plate: Path, names: Iterable[str]) -> None:
+        """Attributes of a plate are not in its depth, since EXR cannot hold them; each is told once."""
+        new = set(names) - self._left_out
+        if new:
+            self._left_out |= new
+            told = ", ".join(sorted(new))
+            self.warn(f"{plate}: left out of the depth, as EXR cannot hold it: {told}")
 
     def passed(self, step: Step) -> None:
         """A step wrote nothing."""

@@ -13,7 +13,7 @@ from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.job import Shot
 from flashdepth_vfx.plate import PlateHeader
 
-__all__ = ["ShotInfo", "inspect_shot"]
+__all__ = ["ShotInfo", "inspect_shot", "open_shot"]
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,20 @@ class ShotInfo:
     unreadable: Mapping[str, str]
 
 
-def inspect_shot(shot: Shot, *, colorspace: str | None = None, ocio: str | None = None) -> ShotInfo:
-    """Read the headers of a shot. Raises `PlateError` when no frame can be read, `ColorError`."""
-    reader = open_plates(
+def open_shot(shot: Shot) -> PlateReader:
+    """The plates of a shot. Raises as `open_plates` does."""
+    return open_plates(
         shot.input,
         layer=shot.layer,
         channels=shot.channels,
         view=shot.view,
         start_frame=shot.start_frame,
     )
+
+
+def inspect_shot(shot: Shot, *, colorspace: str | None = None, ocio: str | None = None) -> ShotInfo:
+    """Read the headers of a shot. Raises `PlateError` when no frame can be read, `ColorError`."""
+    reader = open_shot(shot)
     try:
         headers, unreadable = _read_headers(reader)
         color = plan_color(headers[0], colorspace=colorspace, ocio=ocio).sentence()

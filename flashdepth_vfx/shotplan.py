@@ -6,7 +6,7 @@ Nothing is written here: a job that cannot be rendered leaves no trace on disk.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,6 @@ from flashdepth_vfx.color import ColorPlan, ColorTransform, plan_color
 from flashdepth_vfx.engine import DepthEngine
 from flashdepth_vfx.errors import FlashDepthError, FrameRangeError, NoSuchChannelError, PlateError
 from flashdepth_vfx.frames import FrameRange
-from flashdepth_vfx.io import open_plates
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.io.exr_writer import ExrDepthWriter
 from flashdepth_vfx.job import RenderJob
@@ -27,6 +26,7 @@ from flashdepth_vfx.preprocess import Canvas, plan_canvas, shot_window
 from flashdepth_vfx.resume import doubt_about, find_start, pasts_of, state_given
 from flashdepth_vfx.schedule import Action, Step, plan_steps
 from flashdepth_vfx.shotfolder import ShotFolder
+from flashdepth_vfx.shotinfo import open_shot
 from flashdepth_vfx.state import ShotIdentity, ShotState
 
 __all__ = ["ShotPlan", "plan_shot"]
@@ -61,14 +61,7 @@ class ShotPlan:
 
 def plan_shot(job: RenderJob, networks: Networks) -> ShotPlan:
     """Decide everything about a job. Raises whatever `FlashDepthError` the job deserves."""
-    shot = job.shot
-    reader = open_plates(
-        shot.input,
-        layer=shot.layer,
-        channels=shot.channels,
-        view=shot.view,
-        start_frame=shot.start_frame,
-    )
+    reader = open_shot(job.shot)
     try:
         return _plan(job, reader, networks)
     except BaseException:
@@ -86,10 +79,13 @@ def _plan(job: RenderJob, reader: PlateReader, networks: Networks) -> ShotPlan:
     steps = _steps(job, reader, given)
     refuse_input_as_output(job, reader, writer, steps)
     notices: list[str] = []
-    window = _shot_window(reader, steps, notices)
-    color = _color(job, reader)
+    head = _first_readable(reader)
+    needed = {step.frame for step in steps if step.action is Action.SEE}
+    window = shot_window(_headers(reader, needed, notices))
+    color = _color(job, head)
     network = networks.open(settings)
-    identity = _identity(job, reader, network, window, color, given)
+    canvas = _canvas(job, network, window, head.pixel_aspect, given)
+    identity = _identity(job, reader, network, canvas, color)
     pasts = pasts_of(reader, steps, given)
     ours = frame_block(identity, settings, network.record, color.sentence(), FrameRecord(0))
     kept = frames_kept(job, writer, steps, identity, ours, pasts)
@@ -129,10 +125,10 @@ def _steps(job: RenderJob, reader: PlateReader, given: ShotState | None) -> tupl
     )
 
 
-def _color(job: RenderJob, reader: PlateReader) -> ColorPlan:
+def _color(job: RenderJob, head: PlateHeader) -> ColorPlan:
     settings = job.settings
     return plan_color(
-        _first_readable(reader),
+        head,
         colorspace=settings.colorspace,
         ocio=settings.ocio,
         display_view=settings.display_view,
@@ -161,16 +157,8 @@ def _engine(
     )
 
 
-def _shot_window(
-    reader: PlateReader, steps: Iterable[Step], notices: list[str]
-) -> tuple[Window, float]:
-    """The canvas's window and pixel aspect, from the headers of the whole sequence on disk."""
-    needed = {step.frame for step in steps if step.action is Action.SEE}
-    aspect = _first_readable(reader).pixel_aspect
-    return shot_window(_headers(reader, needed, notices)), aspect
-
-
 def _headers(reader: PlateReader, needed: set[int], notices: list[str]) -> Iterator[PlateHeader]:
+    """The headers of the whole sequence on disk, whatever part of it is rendered."""
     if reader.sequential:
         yield reader.header(reader.frames[0])
         return
@@ -196,9 +184,8 @@ def _identity(
     job: RenderJob,
     reader: PlateReader,
     network: Network,
-    window: tuple[Window, float],
+    canvas: Canvas,
     color: ColorPlan,
-    given: ShotState | None,
 ) -> ShotIdentity:
     shot, settings = job.shot, job.settings
     picture = ",".join(shot.channels) if shot.channels else shot.layer or ""
@@ -207,7 +194,7 @@ def _identity(
         picture=f"{picture}@{shot.view}" if shot.view else picture,
         architecture=network.config.name,
         weights_sha256=network.record.sha256,
-        canvas=_canvas(job, network, *window, given),
+        canvas=canvas,
         color=color.fingerprint(),
         exposure_stops=settings.exposure_stops,
         sparse=settings.sparse,

@@ -82,8 +82,13 @@ def environment(**more: str) -> dict[str, str]:
 
 def run_command(arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """The command as a process, to its end, in `folder`."""
+    return run_process(command_line(arguments), folder)
+
+
+def run_process(line: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """A process, to its end, in `folder`."""
     return subprocess.run(
-        command_line(arguments),
+        line,
         cwd=folder,
         env=environment(),
         capture_output=True,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import command_line, environment
+from conftest import command_line, environment, run_process
 
 Plates = Callable[..., str]
 
@@ -29,16 +29,8 @@ def outcome_in(folder: Path) -> str:
 
 def shell(line: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`line` in a shell, where "$@" is the command with its arguments; its own exit code is the last's."""
-    return subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {line}", "bash", *command_line(arguments)],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    script = f"set -o pipefail; {line}"
+    return run_process(["bash", "-c", script, "bash", *command_line(arguments)], folder)
 
 
 LOST = {

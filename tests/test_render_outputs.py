@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import OpenEXR
 import pytest
-from render_kit import (
-    RenderKit,
-    run,
-    same,
-    write_plate,
-)
+from render_kit import RenderKit, at, run, same, write_plate
 
 from flashdepth_vfx.errors import OutputError, OutputExistsError, SettingsError
 
@@ -145,6 +141,14 @@ def test_a_file_that_is_not_ours_is_not_replaced_unasked(kit: RenderKit) -> None
     assert kit.path(2).read_text() == "somebody's notes"
     run(kit.job(plates, overwrite=True))
     assert list(kit.depths()) == [1, 2]
+
+
+def test_a_whole_exr_of_another_program_is_told_to_be_that(kit: RenderKit) -> None:
+    plates = kit.shot((1, 2))
+    kit.path(2).parent.mkdir()
+    shutil.copy(at(plates, 2), kit.path(2))
+    with pytest.raises(OutputExistsError, match=r"shot\.0002\.exr: is not depth of ours"):
+        run(kit.job(plates))
 
 
 def test_a_state_out_that_is_a_frame_of_the_output_is_refused(kit: RenderKit) -> None:

@@ -17,9 +17,9 @@ from flashdepth_vfx.io.atomic import atomic_write_bytes
 from flashdepth_vfx.io.exr_header import read_headers
 from flashdepth_vfx.io.exr_layout import check_whole, read_layout
 from flashdepth_vfx.io.exr_values import writable
-from flashdepth_vfx.plate import DepthFrame
+from flashdepth_vfx.plate import Attributes, DepthFrame
 
-__all__ = ["COMPRESSIONS", "Compression", "ExrDepthWriter", "Standing"]
+__all__ = ["COMPRESSIONS", "Compression", "ExrDepthWriter", "Standing", "is_ours"]
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class ExrDepthWriter:
         """
         found = self.attributes(frame)
         if found is not None:
-            return "whole" if _MARK in found else "foreign"
+            return "whole" if is_ours(found) else "foreign"
         path = self.path(frame)
         try:
             if not path.stat().st_size:
@@ -160,6 +160,11 @@ class ExrDepthWriter:
             pixelAspectRatio=float(depth.pixel_aspect),
         )
         return header
+
+
+def is_ours(attributes: Attributes) -> bool:
+    """Whether a header is that of a depth file of ours."""
+    return _MARK in attributes
 
 
 def _box(box: tuple[tuple[int, int], tuple[int, int]]) -> tuple[Any, Any]:
