@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from flashdepth_vfx.training.augment import Look, develop, draw_looks, mirror
-from flashdepth_vfx.training.draw import Draw
-from flashdepth_vfx.training.props import person
-from flashdepth_vfx.training.raytrace import Clip, render
-from flashdepth_vfx.training.scenes import Scene, draw_scenes
-from flashdepth_vfx.training.solids import SLOTS, Kind, slot_range
-from flashdepth_vfx.training.stage import Eye, Stage
-from flashdepth_vfx.training.textures import cut_out
+from flashdepth_vfx.training.scenes.draw import Draw
+from flashdepth_vfx.training.scenes.props import person
+from flashdepth_vfx.training.scenes.raytrace import Clip, render
+from flashdepth_vfx.training.scenes.scene import Scene, draw_scenes
+from flashdepth_vfx.training.scenes.solids import SLOTS, Kind, slot_range
+from flashdepth_vfx.training.scenes.stage import Eye, Stage
+from flashdepth_vfx.training.scenes.textures import cut_out
 
 _CPU = torch.device("cpu")
 _HEIGHT, _WIDTH = 48, 64

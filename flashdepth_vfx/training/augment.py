@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from flashdepth_vfx.training.draw import Draw
-from flashdepth_vfx.training.parts import Array, Arrays
-from flashdepth_vfx.training.textures import hash_unit
+from flashdepth_vfx.training.scenes.draw import Draw
+from flashdepth_vfx.training.scenes.parts import Array, Arrays
+from flashdepth_vfx.training.scenes.textures import hash_unit
 
 __all__ = ["Look", "develop", "draw_looks", "mirror"]
 

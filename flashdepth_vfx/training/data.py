@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from flashdepth_vfx.training.augment import Look, develop, draw_looks, mirror
-from flashdepth_vfx.training.parts import Arrays
-from flashdepth_vfx.training.raytrace import render
-from flashdepth_vfx.training.scenes import Scene, draw_scenes
+from flashdepth_vfx.training.scenes.parts import Arrays
+from flashdepth_vfx.training.scenes.raytrace import render
+from flashdepth_vfx.training.scenes.scene import Scene, draw_scenes
 
 __all__ = ["HELD_OUT", "Batch", "DataSettings", "batches", "held_out", "network_input"]
 

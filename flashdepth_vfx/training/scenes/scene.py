@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flashdepth_vfx.training.draw import SURFACE_WIDTH, Draw
-from flashdepth_vfx.training.layouts import LAYOUTS, add_foreground
-from flashdepth_vfx.training.parts import Array, Arrays, rotation
-from flashdepth_vfx.training.solids import SLOT_COUNT, SLOTS, Kind, slot_range
-from flashdepth_vfx.training.stage import Stage
+from flashdepth_vfx.training.scenes.draw import SURFACE_WIDTH, Draw
+from flashdepth_vfx.training.scenes.layouts import LAYOUTS, add_foreground
+from flashdepth_vfx.training.scenes.parts import Array, Arrays, rotation
+from flashdepth_vfx.training.scenes.solids import SLOT_COUNT, SLOTS, Kind, slot_range
+from flashdepth_vfx.training.scenes.stage import Stage
 
 __all__ = ["FLOOR", "Scene", "draw_scenes"]
 

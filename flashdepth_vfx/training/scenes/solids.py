@@ -13,7 +13,7 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
-from flashdepth_vfx.training.textures import cut_out
+from flashdepth_vfx.training.scenes.textures import cut_out
 
 __all__ = ["MISS", "SLOTS", "SLOT_COUNT", "Kind", "Solids", "first_hit", "slot_range"]
 

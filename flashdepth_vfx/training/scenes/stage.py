@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flashdepth_vfx.training.draw import Draw
-from flashdepth_vfx.training.parts import Array, Part, moved, rotation, turned
-from flashdepth_vfx.training.solids import SLOTS, Kind
+from flashdepth_vfx.training.scenes.draw import Draw
+from flashdepth_vfx.training.scenes.parts import Array, Part, moved, rotation, turned
+from flashdepth_vfx.training.scenes.solids import SLOTS, Kind
 
 __all__ = ["STILL", "Eye", "Motion", "Placed", "Prop", "Stage"]
 

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from flashdepth_vfx.training.draw import Draw
-from flashdepth_vfx.training.parts import (
+from flashdepth_vfx.training.scenes.draw import Draw
+from flashdepth_vfx.training.scenes.parts import (
     IDENTITY,
     Array,
     Part,
@@ -19,7 +19,7 @@ from flashdepth_vfx.training.parts import (
     up,
     yaw,
 )
-from flashdepth_vfx.training.textures import Mask, Pattern
+from flashdepth_vfx.training.scenes.textures import Mask, Pattern
 
 __all__ = [
     "building",

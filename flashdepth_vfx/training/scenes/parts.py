@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flashdepth_vfx.training.solids import Kind
-from flashdepth_vfx.training.textures import Mask
+from flashdepth_vfx.training.scenes.solids import Kind
+from flashdepth_vfx.training.scenes.textures import Mask
 
 __all__ = [
     "IDENTITY",

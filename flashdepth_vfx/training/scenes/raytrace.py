@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from flashdepth_vfx.training.scenes import FLOOR, Scene
-from flashdepth_vfx.training.solids import MISS, SLOTS, Kind, Solids, first_hit, slot_range
-from flashdepth_vfx.training.textures import SURFACE_COLUMNS, noise, surface_colour
+from flashdepth_vfx.training.scenes.scene import FLOOR, Scene
+from flashdepth_vfx.training.scenes.solids import MISS, SLOTS, Kind, Solids, first_hit, slot_range
+from flashdepth_vfx.training.scenes.textures import SURFACE_COLUMNS, noise, surface_colour
 
 __all__ = ["Clip", "render"]
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flashdepth_vfx.training.parts import Array, yaw
-from flashdepth_vfx.training.textures import SURFACE_COLUMNS, Mask, Pattern
+from flashdepth_vfx.training.scenes.parts import Array, yaw
+from flashdepth_vfx.training.scenes.textures import SURFACE_COLUMNS, Mask, Pattern
 
 __all__ = ["SURFACE_WIDTH", "Draw"]
 

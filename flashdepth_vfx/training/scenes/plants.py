@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from flashdepth_vfx.training.draw import Draw
-from flashdepth_vfx.training.parts import Array, Part, cutout, ellipsoid, limb, rotation, turned
-from flashdepth_vfx.training.textures import Mask, Pattern
+from flashdepth_vfx.training.scenes.draw import Draw
+from flashdepth_vfx.training.scenes.parts import (
+    Array,
+    Part,
+    cutout,
+    ellipsoid,
+    limb,
+    rotation,
+    turned,
+)
+from flashdepth_vfx.training.scenes.textures import Mask, Pattern
 
 __all__ = ["branch", "plant", "tree"]
 

@@ -8,9 +8,9 @@ from functools import partial
 
 import numpy as np
 
-from flashdepth_vfx.training import plants, props
-from flashdepth_vfx.training.draw import Draw
-from flashdepth_vfx.training.parts import (
+from flashdepth_vfx.training.scenes import plants, props
+from flashdepth_vfx.training.scenes.draw import Draw
+from flashdepth_vfx.training.scenes.parts import (
     IDENTITY,
     Array,
     Part,
@@ -24,9 +24,9 @@ from flashdepth_vfx.training.parts import (
     up,
     yaw,
 )
-from flashdepth_vfx.training.solids import Kind
-from flashdepth_vfx.training.stage import Eye, Motion, Prop, Stage
-from flashdepth_vfx.training.textures import Mask
+from flashdepth_vfx.training.scenes.solids import Kind
+from flashdepth_vfx.training.scenes.stage import Eye, Motion, Prop, Stage
+from flashdepth_vfx.training.scenes.textures import Mask
 
 __all__ = ["LAYOUTS", "add_foreground"]
 
