@@ -8,7 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from flashdepth_vfx.training.scenes import plants, props
+import flashdepth_vfx.training.scenes.plants as plants
+import flashdepth_vfx.training.scenes.props as props
 from flashdepth_vfx.training.scenes.draw import Draw
 from flashdepth_vfx.training.scenes.parts import (
     IDENTITY,
