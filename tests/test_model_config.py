@@ -10,9 +10,15 @@ import pytest
 
 from flashdepth_vfx.errors import SettingsError
 from flashdepth_vfx.model import ModelConfig
-from flashdepth_vfx.model.config import DecoderConfig, TeacherConfig, TemporalConfig, VitConfig
+from flashdepth_vfx.model.config import (
+    ConvConfig,
+    DecoderConfig,
+    TeacherConfig,
+    TemporalConfig,
+    VitConfig,
+)
 
-PRESETS = ["s", "l", "full", "nano"]
+PRESETS = ["s", "l", "full", "nano", "nano-lite", "nano-hybrid"]
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -23,15 +29,56 @@ def test_a_configuration_survives_json(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "multiple", "least"),
-    [("s", 14, 70), ("l", 14, 28), ("full", 14, 70), ("nano", 32, 96)],
+    [
+        ("s", 14, 70),
+        ("l", 14, 28),
+        ("full", 14, 70),
+        ("nano", 32, 32),
+        ("nano-lite", 32, 32),
+        ("nano-hybrid", 32, 32),
+    ],
 )
 def test_sizes_accepted(name: str, multiple: int, least: int) -> None:
     config = ModelConfig.preset(name)
     assert (config.multiple, config.min_side_px) == (multiple, least)
 
 
+@pytest.mark.parametrize(("pool", "least"), [(2, 32), (4, 32), (5, 64), (8, 64), (10, 96)])
+def test_the_smallest_side_of_a_pyramid_gives_one_token(pool: int, least: int) -> None:
+    """Path 3 has four rows to the 32 pixels of the coarsest feature."""
+    nano = ModelConfig.preset("nano")
+    config = dataclasses.replace(nano, temporal=dataclasses.replace(nano.temporal, pool=pool))
+    assert config.min_side_px == least
+
+
+def test_what_nano_sees_of_time_is_a_grid_and_not_a_handful_of_tokens() -> None:
+    """A frame of 384x224 is 48x28 on path 3."""
+    pool = ModelConfig.preset("nano").temporal.pool
+    assert (48 // pool, 28 // pool) == (24, 14)
+
+
+def test_a_hybrid_s_teacher_is_nano_and_its_student_nano_lite() -> None:
+    hybrid, nano = ModelConfig.preset("nano-hybrid"), ModelConfig.preset("nano")
+    assert hybrid.teacher is not None
+    assert (hybrid.teacher.encoder, hybrid.teacher.decoder) == (nano.encoder, nano.decoder)
+    student = dataclasses.replace(hybrid, name="nano-lite", teacher=None)
+    assert student == ModelConfig.preset("nano-lite")
+
+
+def test_a_file_that_does_not_say_its_teacher_s_kind_has_a_transformer() -> None:
+    """As every file written before a teacher could be a pyramid."""
+    full = ModelConfig.preset("full")
+    data = full.to_dict()
+    assert data["teacher"]["encoder"].pop("kind") == "vit"
+    assert ModelConfig.from_dict(data) == full
+    data = ModelConfig.preset("nano-hybrid").to_dict()
+    assert data["teacher"]["encoder"].pop("kind") == "conv"
+    with pytest.raises(SettingsError, match=r"teacher encoder.*stem"):
+        ModelConfig.from_dict(data)
+
+
 def test_unknown_preset_lists_the_known_ones() -> None:
-    with pytest.raises(SettingsError, match=r"'xl'.*s, l, full, nano"):
+    with pytest.raises(SettingsError, match=r"'xl'.*s, l, full, nano, nano-lite, nano-hybrid$"):
         ModelConfig.preset("xl")
 
 
@@ -64,6 +111,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("teacher.side_px", 491, "side_px"),
         ("teacher.fusion_heads", 3, "fusion heads"),
         ("teacher.encoder.heads", 5, "heads"),
+        ("teacher.encoder.kind", "rnn", "teacher encoder kind"),
+        ("teacher.encoder.kind", "conv", "teacher encoder"),
+        ("teacher.encoder", None, "teacher encoder"),
         ("name", 5, "name"),
     ],
 )
@@ -86,5 +136,9 @@ def test_contradictions_are_refused_at_once() -> None:
         ModelConfig("odd", vit, decoder, TemporalConfig(path=3, heads=2, head_dim=8, expand=2))
     with pytest.raises(SettingsError, match="even"):
         dataclasses.replace(decoder, width=15)
-    with pytest.raises(SettingsError, match="whole patches"):
+    with pytest.raises(SettingsError, match=r"whole patches.* 14"):
         TeacherConfig(vit, decoder, side_px=500)
+    conv = ConvConfig(stem=8, widths=(8, 8, 8, 8, 8, 8, 8), depths=(1, 1, 1, 1, 1, 1, 1))
+    with pytest.raises(SettingsError, match=r"strides.* 32"):
+        TeacherConfig(conv, decoder, side_px=490)
+    assert TeacherConfig(conv, decoder, side_px=480).side_px == 480

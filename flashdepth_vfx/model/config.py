@@ -53,6 +53,11 @@ class VitConfig:
         """Channels of the four features."""
         return (self.width, self.width, self.width, self.width)
 
+    @property
+    def multiple(self) -> int:
+        """Height and width must be multiples of this many pixels: whole patches."""
+        return self.patch_px
+
 
 @dataclass(frozen=True)
 class ConvConfig:
@@ -66,6 +71,11 @@ class ConvConfig:
     def channels(self) -> tuple[int, int, int, int]:
         """Channels of the features at strides 4, 8, 16 and 32."""
         return (self.widths[1], self.widths[2], self.widths[4], self.widths[6])
+
+    @property
+    def multiple(self) -> int:
+        """Height and width must be multiples of this many pixels: the stride of the last feature."""
+        return 32
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,7 @@ class TemporalConfig:
 class TeacherConfig:
     """A second, larger encoder that sees the frame at `side_px` and guides the coarsest path."""
 
-    encoder: VitConfig
+    encoder: VitConfig | ConvConfig
     decoder: DecoderConfig
     side_px: int = 490
     side: TeacherSide = "short"
@@ -113,7 +123,11 @@ class TeacherConfig:
 
     def __post_init__(self) -> None:
         _require(self.side in ("short", "height"), "teacher side must be 'short' or 'height'")
-        _require(self.side_px % self.encoder.patch_px == 0, "teacher side_px must be whole patches")
+        multiple = self.encoder.multiple
+        whole = self.side_px % multiple == 0
+        _require(
+            whole, f"teacher side_px must be whole patches or strides: a multiple of {multiple}"
+        )
 
 
 @dataclass(frozen=True)
@@ -142,7 +156,7 @@ class ModelConfig:
     @property
     def multiple(self) -> int:
         """Height and width must be multiples of this many pixels."""
-        return self.encoder.patch_px if isinstance(self.encoder, VitConfig) else 32
+        return self.encoder.multiple
 
     @property
     def min_side_px(self) -> int:
@@ -154,7 +168,10 @@ class ModelConfig:
 
     @classmethod
     def preset(cls, name: str) -> ModelConfig:
-        """One of "s", "l", "full", "nano". Raises SettingsError for another name."""
+        """One of "s", "l", "full", "nano", "nano-lite", "nano-hybrid".
+
+        Raises SettingsError for another name.
+        """
         try:
             return _PRESETS[name]
         except KeyError:
@@ -164,23 +181,22 @@ class ModelConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; `from_dict` gives an equal configuration back."""
         data = dataclasses.asdict(self)
-        data["encoder"]["kind"] = "vit" if isinstance(self.encoder, VitConfig) else "conv"
+        data["encoder"]["kind"] = _kind(self.encoder)
+        if self.teacher is not None:
+            data["teacher"]["encoder"]["kind"] = _kind(self.teacher.encoder)
         return {key: _jsonable(value) for key, value in data.items()}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ModelConfig:
         """The configuration that `to_dict` wrote. Raises SettingsError naming what is wrong."""
         data = dict(_table(data, "model"))
-        encoder = dict(_table(data.get("encoder"), "encoder"))
-        kind = encoder.pop("kind", None)
-        if kind not in ("vit", "conv"):
-            raise SettingsError(f"encoder kind must be 'vit' or 'conv', not {kind!r}")
-        data["encoder"] = _build(VitConfig if kind == "vit" else ConvConfig, encoder, "encoder")
+        data["encoder"] = _encoder(data.get("encoder"), "encoder")
         data["decoder"] = _build(DecoderConfig, data.get("decoder"), "decoder")
         data["temporal"] = _build(TemporalConfig, data.get("temporal"), "temporal")
         if data.get("teacher") is not None:
             teacher = dict(_table(data["teacher"], "teacher"))
-            teacher["encoder"] = _build(VitConfig, teacher.get("encoder"), "teacher encoder")
+            # Files from before a teacher could be a pyramid do not say what theirs is.
+            teacher["encoder"] = _encoder(teacher.get("encoder"), "teacher encoder", unsaid="vit")
             teacher["decoder"] = _build(DecoderConfig, teacher.get("decoder"), "teacher decoder")
             data["teacher"] = _build(TeacherConfig, teacher, "teacher")
         return _build(cls, data, "model")
@@ -189,6 +205,21 @@ class ModelConfig:
 def _require(holds: bool, message: str) -> None:
     if not holds:
         raise SettingsError(message)
+
+
+def _kind(encoder: VitConfig | ConvConfig) -> str:
+    return "vit" if isinstance(encoder, VitConfig) else "conv"
+
+
+def _encoder(value: Any, where: str, unsaid: str | None = None) -> VitConfig | ConvConfig:
+    """An encoder from a table that says its kind; `unsaid` is the kind of one that does not."""
+    table = dict(_table(value, where))
+    kind = table.pop("kind", unsaid)
+    if kind not in ("vit", "conv"):
+        raise SettingsError(f"{where} kind must be 'vit' or 'conv', not {kind!r}")
+    if kind == "vit":
+        return _build(VitConfig, table, where)
+    return _build(ConvConfig, table, where)
 
 
 def _jsonable(value: Any) -> Any:
@@ -234,15 +265,27 @@ def _value(value: Any, hint: Any, where: str, name: str) -> Any:
 
 _VIT_S = VitConfig(width=384, depth=12, heads=6, taps=(2, 5, 8, 11))
 _VIT_L = VitConfig(width=1024, depth=24, heads=16, taps=(4, 11, 17, 23))
+_LITE0 = ConvConfig(stem=32, widths=(16, 24, 40, 80, 112, 192, 320), depths=(1, 2, 2, 3, 3, 4, 1))
 _LITE2 = ConvConfig(stem=32, widths=(16, 24, 48, 88, 120, 208, 352), depths=(1, 3, 3, 4, 4, 5, 1))
 _DECODER_S = DecoderConfig(width=64, channels=(48, 96, 192, 384))
 _DECODER_L = DecoderConfig(width=256, channels=(256, 512, 1024, 1024))
 _TEMPORAL_S = TemporalConfig(path=3, heads=8, head_dim=32, expand=4)
 _TEMPORAL_L = TemporalConfig(path=1, heads=8, head_dim=64, expand=2)
+# A frame of 384x224 pooled by 10 is 4x2 tokens; by 2 it is 24x14, about what S has at 2K.
+_TEMPORAL_NANO = TemporalConfig(path=3, heads=8, head_dim=32, expand=4, pool=2)
 
 _PRESETS = {
     "s": ModelConfig("s", _VIT_S, _DECODER_S, _TEMPORAL_S),
     "l": ModelConfig("l", _VIT_L, _DECODER_L, _TEMPORAL_L),
     "full": ModelConfig("full", _VIT_S, _DECODER_S, _TEMPORAL_S, TeacherConfig(_VIT_L, _DECODER_L)),
-    "nano": ModelConfig("nano", _LITE2, _DECODER_S, _TEMPORAL_S),
+    "nano": ModelConfig("nano", _LITE2, _DECODER_S, _TEMPORAL_NANO),
+    "nano-lite": ModelConfig("nano-lite", _LITE0, _DECODER_S, _TEMPORAL_NANO),
+    # The teacher is nano, of whose encoder and decoder its weights are.
+    "nano-hybrid": ModelConfig(
+        "nano-hybrid",
+        _LITE0,
+        _DECODER_S,
+        _TEMPORAL_NANO,
+        TeacherConfig(_LITE2, _DECODER_S, side_px=192),
+    ),
 }

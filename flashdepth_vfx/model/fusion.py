@@ -7,10 +7,14 @@ teacher's coarsest path.
 
 from __future__ import annotations
 
+import math
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from flashdepth_vfx.model.config import TeacherConfig
+from flashdepth_vfx.model.config import TeacherConfig, VitConfig
+from flashdepth_vfx.model.convnet import EfficientNetLite
 from flashdepth_vfx.model.decoder import DptDecoder, resize_bilinear
 from flashdepth_vfx.model.encoder import VisionTransformer
 
@@ -21,20 +25,27 @@ _MLP_EXPAND = 2
 
 def teacher_size(config: TeacherConfig, height: int, width: int) -> tuple[int, int]:
     """(height, width) in pixels at which the teacher sees a frame of this size; the frame's own if
-    it is small.
+    it is small, to the nearest multiple that the teacher's encoder takes.
     """
-    patch = config.encoder.patch_px
+    multiple = config.encoder.multiple
     fixed, other = height, width
     portrait = config.side == "short" and width < height
     if portrait:
         fixed, other = width, height
     if fixed <= config.side_px:
-        return (height, width)
-    # The weights were trained with this order of operations: its rounding loses a patch in some
-    # sizes, as at 700x700.
-    scaled = int((config.side_px / fixed) * other) // patch * patch
-    scaled = max(scaled, patch)
+        return (_nearest(height, multiple), _nearest(width, multiple))
+    if isinstance(config.encoder, VitConfig):
+        # The weights were trained with this order of operations: its rounding loses a patch in
+        # some sizes, as at 700x700.
+        scaled = max(int((config.side_px / fixed) * other) // multiple * multiple, multiple)
+    else:
+        scaled = _nearest(config.side_px * other / fixed, multiple)
     return (scaled, config.side_px) if portrait else (config.side_px, scaled)
+
+
+def _nearest(side_px: float, multiple: int) -> int:
+    """The multiple nearest to `side_px`, the larger of two, and never none."""
+    return max(math.floor(side_px / multiple + 0.5), 1) * multiple
 
 
 class Teacher(nn.Module):
@@ -45,17 +56,36 @@ class Teacher(nn.Module):
     def __init__(self, config: TeacherConfig) -> None:
         super().__init__()
         self.config = config
-        self.pretrained = VisionTransformer(config.encoder)
-        self.depth_head = DptDecoder(config.encoder.channels, config.decoder, one_grid=True)
+        is_vit = isinstance(config.encoder, VitConfig)
+        self.pretrained = (
+            VisionTransformer(config.encoder)
+            if isinstance(config.encoder, VitConfig)
+            else EfficientNetLite(config.encoder)
+        )
+        self.depth_head = DptDecoder(config.encoder.channels, config.decoder, one_grid=is_vit)
 
     def forward(self, frame: Tensor) -> Tensor:
         """`(B, 3, H, W)` normalised to the teacher's coarsest path `(B, C, h, w)`."""
         size = teacher_size(self.config, frame.shape[-2], frame.shape[-1])
-        if size != tuple(frame.shape[-2:]):
-            frame = resize_bilinear(frame, size)
-        feature = self.pretrained(frame, self.config.encoder.taps[-1:])[0]
-        grid = (feature.shape[-2], feature.shape[-1])
-        return self.depth_head.coarsest(self.depth_head.skip(3, feature), grid)
+        encoder = self.config.encoder
+        if isinstance(encoder, VitConfig):
+            if size != tuple(frame.shape[-2:]):
+                frame = resize_bilinear(frame, size)
+            feature = grid = self.pretrained(frame, encoder.taps[-1:])[0]
+        else:
+            # A pyramid's last feature has half the size of path 4, which is that of the one before.
+            grid, feature = self.pretrained(_filtered(frame, size))[2:]
+        at = (grid.shape[-2], grid.shape[-1])
+        return self.depth_head.coarsest(self.depth_head.skip(3, feature), at)
+
+
+def _filtered(frame: Tensor, size: tuple[int, int]) -> Tensor:
+    """`frame` at `size`, without the aliasing that its weights, trained on whole small frames, never saw."""
+    if size == tuple(frame.shape[-2:]):
+        return frame
+    # in at least float32: the filter has no half precision
+    exact = frame.to(torch.promote_types(frame.dtype, torch.float32))
+    return F.interpolate(exact, size=size, mode="bilinear", antialias=True).to(frame.dtype)
 
 
 class CrossAttention(nn.Module):

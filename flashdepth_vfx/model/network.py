@@ -51,19 +51,29 @@ class FlashDepthNet(nn.Module):
         self._require_frame(frame)
         if state is not None:
             state.require(self.state_shapes(frame.shape[0]), frame.device)
-        size = (frame.shape[-2], frame.shape[-1])
+        path, skips = self.before(frame)
+        path, after = self.mamba(path, state)
+        return self.after(path, skips, (frame.shape[-2], frame.shape[-1])), after
+
+    def before(self, frame: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """What comes before the temporal module and knows no other frame: the path that it acts on, and the skips.
+
+        Training runs it for all frames of a clip at once, and so `after`.
+        """
         frame = frame.to(next(self.parameters()).dtype)
         skips = [self.depth_head.skip(i, f) for i, f in enumerate(self.pretrained(frame))]
         path = self.depth_head.coarsest(skips[3], (skips[2].shape[-2], skips[2].shape[-1]))
         if self.teacher_model is not None and self.hybrid_fusion is not None:
             path = self.hybrid_fusion(path, self.teacher_model(frame))
-        place = self.config.temporal.path
-        for number in range(3, place - 1, -1):
+        for number in range(3, self.config.temporal.path - 1, -1):
             path = self.depth_head.refine(number, path, skips)
-        path, after = self.mamba(path, state)
-        for number in range(place - 1, 0, -1):
+        return path, skips
+
+    def after(self, path: Tensor, skips: list[Tensor], size: tuple[int, int]) -> Tensor:
+        """From the temporal module's path to disparity `(B, *size)`."""
+        for number in range(self.config.temporal.path - 1, 0, -1):
             path = self.depth_head.refine(number, path, skips)
-        return self.depth_head.head(path, size), after
+        return self.depth_head.head(path, size)
 
     def state_shapes(self, batch: int) -> tuple[tuple[int, int, int, int], ...]:
         """The shapes of TemporalState.ssm for a batch, whatever the resolution."""

@@ -122,15 +122,20 @@ class MambaMixer(nn.Module):
         self.norm = GatedRmsNorm(self.inner)
         self.out_proj = nn.Linear(self.inner, width, bias=False)
 
-    def forward(self, tokens: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """`(B, L, D)` and S `(B, H, P, N)` or None to `(B, L, D)` and S after the last token."""
-        length = tokens.shape[1]
+    def forward(
+        self, tokens: Tensor, state: Tensor | None, frames: int = 1
+    ) -> tuple[Tensor, Tensor]:
+        """`(B, L, D)` and S `(B, H, P, N)` or None to `(B, L, D)` and S after the last token.
+
+        The tokens are those of one frame after the other, of `frames` in all.
+        """
         conv_width = self.inner + 2 * self.state_dim
         projected: Tensor = self.in_proj(tokens)
         z, xbc, dt = torch.split(projected, [self.inner, conv_width, self.heads], dim=-1)
         # The convolution starts from zeros on every frame, and only S is carried: the weights were
         # trained so.
-        xbc = F.silu(self.conv1d(xbc.transpose(1, 2))[..., :length].transpose(1, 2))
+        xbc = F.silu(self._convolved(torch.unflatten(xbc, 1, (frames, -1)).flatten(0, 1)))
+        xbc = torch.unflatten(xbc, 0, (-1, frames)).flatten(1, 2)
         x, b, c = torch.split(xbc, [self.inner, self.state_dim, self.state_dim], dim=-1)
         x = torch.unflatten(x, -1, (self.heads, self.head_dim))
         exact = torch.promote_types(self.A_log.dtype, torch.float32)
@@ -142,6 +147,11 @@ class MambaMixer(nn.Module):
         gated = self.norm(y.flatten(-2), z)
         out: Tensor = self.out_proj(gated.to(tokens.dtype))
         return out, state
+
+    def _convolved(self, xbc: Tensor) -> Tensor:
+        """Each token with those before it, `(B, L, channels)`."""
+        mixed: Tensor = self.conv1d(xbc.transpose(1, 2))[..., : xbc.shape[1]]
+        return mixed.transpose(1, 2)
 
 
 def _initial_dt_bias(heads: int) -> Tensor:

@@ -86,8 +86,8 @@ class MambaBlock(nn.Module):
             nn.Linear(_MLP_EXPAND * width, width),
         )
 
-    def forward(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        mixed, state = self.mamba(self.norm1(x), state)
+    def forward(self, x: Tensor, state: Tensor | None, frames: int) -> tuple[Tensor, Tensor]:
+        mixed, state = self.mamba(self.norm1(x), state, frames)
         x = x + mixed
         return x + self.mlp(self.norm2(x)), state
 
@@ -118,14 +118,24 @@ class TemporalModule(nn.Module):
 
     def forward(self, path: Tensor, state: TemporalState | None) -> tuple[Tensor, TemporalState]:
         """`(B, D, h, w)` and the state before to `(B, D, h, w)` and the state after."""
-        height, width = path.shape[-2:]
+        path, state = self.over_clip(path.unsqueeze(1), state)
+        return path.squeeze(1), state
+
+    def over_clip(self, paths: Tensor, state: TemporalState | None) -> tuple[Tensor, TemporalState]:
+        """T frames of each clip, `(B, T, D, h, w)`: what frame after frame gives, up to rounding.
+
+        A block needs of a frame only what the block before made of it: each takes the whole clip at once.
+        """
+        batch, frames, _, height, width = paths.shape
         size = (height // self.config.pool, width // self.config.pool)
-        tokens = F.adaptive_avg_pool2d(path, size).flatten(2).transpose(1, 2)
+        pooled = F.adaptive_avg_pool2d(paths.flatten(0, 1), size)
+        tokens = torch.unflatten(pooled.flatten(2).transpose(1, 2), 0, (batch, frames))
+        tokens = tokens.flatten(1, 2)
         after = []
         for index, block in enumerate(self.blocks[0].children()):
-            tokens, ssm = block(tokens, None if state is None else state.ssm[index])
+            tokens, ssm = block(tokens, None if state is None else state.ssm[index], frames)
             after.append(ssm)
-        grid = torch.unflatten(tokens.transpose(1, 2), 2, size)
+        grid = torch.unflatten(tokens, 1, (frames, *size)).flatten(0, 1).permute(0, 3, 1, 2)
         grown = resize_bilinear(grid, (height, width)).permute(0, 2, 3, 1)
         found: Tensor = self.final_layer(grown)
-        return path + found.permute(0, 3, 1, 2), TemporalState(tuple(after))
+        return paths + found.permute(0, 3, 1, 2).view_as(paths), TemporalState(tuple(after))
