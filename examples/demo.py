@@ -20,11 +20,11 @@ from typing import Any, TypeAlias
 import av
 import numpy as np
 import OpenEXR
-import OpenImageIO
 import PyOpenColorIO
 from numpy.typing import NDArray
 
 from flashdepth_vfx.color.config import BUILT_IN as CONFIG
+from flashdepth_vfx.sheet import draw_contact_sheet
 
 Pixels: TypeAlias = NDArray[np.float32]
 
@@ -38,7 +38,7 @@ OVERSCAN_PX = 24
 MOVIE_SPACE, PLATE_SPACE = "sRGB Encoded Rec.709 (sRGB)", "ACEScg"
 #: ACES AP1 primaries and its white, x and y of each.
 AP1 = (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767)
-CELL_WIDTH_PX, GAP_PX, LINE_PX, TEXT_PX = 320, 8, 26, 15
+CELL_WIDTH_PX = 320
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ def main() -> None:
         depth_row(plates_out, SHOWN_OF_PART),
     ]
     sheet = folder / "contact_sheet.png"
-    draw_sheet(rows, sheet)
+    labelled = [[(cell.label, cell.rgb) for cell in row] for row in rows]
+    draw_contact_sheet(labelled, sheet, CELL_WIDTH_PX)
     print(f"demo: {sheet} after {time.perf_counter() - began:.0f} s")
 
 
@@ -180,31 +181,6 @@ def depth_row(pattern: Path, frames: Iterable[int]) -> list[Cell]:
         rgb = np.repeat(grey[..., None], 3, axis=-1).astype(np.float32)
         cells.append(Cell(with_display_window(rgb, headers[frame]), f"{frame}  {scale}"))
     return cells
-
-
-def draw_sheet(rows: list[list[Cell]], path: Path) -> None:
-    """All rows under each other, every cell under its label."""
-    heights = [round(CELL_WIDTH_PX * row[0].rgb.shape[0] / row[0].rgb.shape[1]) for row in rows]
-    width = max(len(row) for row in rows) * (CELL_WIDTH_PX + GAP_PX) + GAP_PX
-    sheet = OpenImageIO.ImageBuf(
-        OpenImageIO.ImageSpec(width, sum(heights) + len(rows) * (LINE_PX + GAP_PX), 3, "float")
-    )
-    algorithms = OpenImageIO.ImageBufAlgo
-    algorithms.fill(sheet, (0.1, 0.1, 0.1))
-    top = 0
-    for row, height in zip(rows, heights, strict=True):
-        for column, cell in enumerate(row):
-            left = GAP_PX + column * (CELL_WIDTH_PX + GAP_PX)
-            algorithms.render_text(
-                sheet, left, top + LINE_PX - 8, cell.label, TEXT_PX, "", (0.9,) * 3
-            )
-            picture = OpenImageIO.ImageBuf(np.ascontiguousarray(cell.rgb))
-            small = algorithms.resize(picture, roi=OpenImageIO.ROI(0, CELL_WIDTH_PX, 0, height))
-            algorithms.paste(sheet, left, top + LINE_PX, 0, 0, small)
-        top += height + LINE_PX + GAP_PX
-    sheet.set_write_format("uint8")
-    if not sheet.write(str(path)):
-        raise OSError(f"{path}: {sheet.geterror()}")
 
 
 if __name__ == "__main__":
