@@ -50,6 +50,8 @@ setup(
     extras_require={
         # Triton kernels for the state-space scan; without it the same weights run on plain PyTorch.
         "mamba": ["mamba-ssm>=2.2; sys_platform == 'linux'"],
+        # Draws the game levels of `flashdepth evaluate`. It needs EGL too: on Debian, libegl1 and libgl1-mesa-dri.
+        "evaluation": ["moderngl>=5.12"],
         "test": ["hypothesis", "jsonschema", "pytest>=8"],
         "lint": ["mypy>=1.15", "ruff>=0.11"],
     },

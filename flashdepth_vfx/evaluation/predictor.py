@@ -1,0 +1,55 @@
+"""A network as a predictor: frames go its way one at a time, as the renderer sends them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from flashdepth_vfx.errors import SettingsError
+from flashdepth_vfx.evaluation.clip import Predictor
+from flashdepth_vfx.model import FlashDepthNet, TemporalState
+from flashdepth_vfx.plate import Window
+from flashdepth_vfx.preprocess import plan_canvas, to_network, to_plate
+from flashdepth_vfx.settings import Upsampling
+
+__all__ = ["network_predictor"]
+
+
+def network_predictor(net: FlashDepthNet, long_side_px: int, carry_state: bool = True) -> Predictor:
+    """`net`, put into evaluation mode, at the working size that the renderer chooses for `long_side_px`.
+
+    The predictor takes one take's frames, `(T, 3, H, W)` in [0, 1] on any device, and gives disparity `(T, H, W)`
+    in 100/m on the same device; the network runs where it is. Each call starts without a state; with `carry_state`
+    off each frame does. Besides the result, memory does not depend on T. Raises `SettingsError` for a size below 1,
+    `ValueError` for what is no take.
+    """
+    if long_side_px < 1:
+        raise SettingsError(f"a long side of {long_side_px} pixels: at least 1")
+    net.eval()
+
+    def predict(rgb: Tensor) -> Tensor:
+        return _predicted(net, rgb, long_side_px, carry_state)
+
+    return predict
+
+
+def _predicted(net: FlashDepthNet, rgb: Tensor, long_side_px: int, carry_state: bool) -> Tensor:
+    if rgb.ndim != 4 or rgb.shape[1] != 3:
+        raise ValueError(f"a take is (T, 3, H, W), not {tuple(rgb.shape)}")
+    frames, _, height, width = rgb.shape
+    window = Window(0, 0, width, height)
+    config = net.config
+    canvas = plan_canvas(
+        window, 1.0, long_side_px, multiple=config.multiple, minimum=config.min_side_px
+    )
+    there = next(net.parameters()).device
+    disparity = rgb.new_empty((frames, height, width), dtype=torch.float32)
+    state: TemporalState | None = None
+    with torch.inference_mode():
+        for index, frame in enumerate(rgb):
+            picture = frame.float().permute(1, 2, 0).contiguous().cpu().numpy()
+            pixels = to_network(picture, window, canvas).to(there)
+            small, after = net(pixels, state)
+            disparity[index] = to_plate(small[0], window, canvas, Upsampling.BILINEAR)
+            state = after if carry_state else None
+    return disparity
