@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from flashdepth_vfx.version import VERSION
 
 if TYPE_CHECKING:
+    from flashdepth_vfx import evaluation as evaluation
+    from flashdepth_vfx import training as training
     from flashdepth_vfx import weights as weights
     from flashdepth_vfx.engine import DepthEngine as DepthEngine
     from flashdepth_vfx.errors import FlashDepthError as FlashDepthError
@@ -86,7 +88,7 @@ _HOME = {
     "to_plain": "events",
 }
 #: Rooms with public names of their own.
-_MODULES = ("weights",)
+_MODULES = ("evaluation", "training", "weights")
 
 __all__ = [*sorted((*_HOME, *_MODULES)), "__version__"]
 

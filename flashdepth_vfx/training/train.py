@@ -7,106 +7,81 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from flashdepth_vfx.errors import SettingsError, WeightsError
+from flashdepth_vfx.errors import WeightsError
 from flashdepth_vfx.model import FlashDepthNet, TemporalState
 from flashdepth_vfx.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from flashdepth_vfx.training.data import Batch, DataSettings, batches, network_input
-from flashdepth_vfx.training.losses import LossWeights, clip_loss
+from flashdepth_vfx.training.data import Batch
+from flashdepth_vfx.training.losses import clip_loss
+from flashdepth_vfx.training.passes import predict, predict_frames
+from flashdepth_vfx.training.ranks import ALONE, Ranks
+from flashdepth_vfx.training.settings import TrainSettings
 
-__all__ = ["TrainSettings", "predict", "train"]
+__all__ = ["Report", "Source", "train"]
 
 _BETAS = (0.9, 0.99)
 _CLIP_NORM = 1.0
-_LAST_RATE = 0.01
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """One stage. It ends at `steps` or after `minutes`, whichever comes first, and its rates with it.
-
-    With `steps` alone the rates do not depend on the clock: minutes hold more steps on a faster machine.
-    `temporal` False trains encoder and decoder, each frame by itself; True trains the temporal module with gradients
-    through the state, the decoder slowly, and leaves the encoder as it is. Rates are AdamW's, after `warmup_steps`.
-    """
-
-    data: DataSettings
-    temporal: bool
-    steps: int | None
-    minutes: float | None
-    encoder_rate: float
-    decoder_rate: float
-    temporal_rate: float
-    warmup_steps: int = 200
-    weight_decay: float = 0.01
-    loss: LossWeights = dataclasses.field(default_factory=LossWeights)
-    log_every: int = 50
-    checkpoint_seconds: float = 60.0
-
-    def __post_init__(self) -> None:
-        if self.steps is None and self.minutes is None:
-            raise SettingsError("training needs an end: give steps, minutes or both")
-
 
 Report = Callable[[dict[str, Any]], None]
 """Takes one line of the log, as plain values."""
+
+Source = Callable[[int], Iterator[Batch]]
+"""The batches of a step and of all after it, without end: the same ones whenever it is asked."""
 
 
 def train(
     net: FlashDepthNet,
     settings: TrainSettings,
+    source: Source,
     path: Path,
     history: list[dict[str, Any]],
     device: torch.device,
     report: Report,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train `net` in place; the checkpoint `path` is written as it goes, and continued from if it is there.
 
-    `history` are `start.origin` and the records of the stages before this one. Raises WeightsError
-    when `path` is no checkpoint of this network and stage.
+    `history` are `start.origin` and the records of the stages before this one. Of several ranks the first writes
+    and reports; all end with the same network. Raises WeightsError when `path` is no checkpoint of this network and
+    stage.
     """
-    run = _Run(net, settings, device)
+    run = _Run(net, settings, device, ranks)
     if path.exists():
         run.resume(load_checkpoint(path), path)
-    if run.progress() >= 1.0:
-        return
-    saved = time.monotonic()
-    for batch in batches(settings.data, run.step, device):
-        run.take_step(batch, report)
-        ended = run.progress() >= 1.0
-        if ended or time.monotonic() - saved >= settings.checkpoint_seconds:
-            save_checkpoint(run.checkpoint(history), path)
-            saved = time.monotonic()
-        if ended:
+    saved = run.clock
+    for batch in source(run.step) if run.progress < 1.0 else ():
+        # between clips only: a clip that is cut off would go on without its state
+        if batch.fresh and run.clock - saved >= settings.checkpoint_seconds:
+            run.save(path, history)
+            saved = run.clock
+        run.take_step(batch, report if ranks.rank == 0 else _silent)
+        if run.progress >= 1.0:
+            run.save(path, history)
             return
-
-
-def predict(net: FlashDepthNet, rgb: Tensor) -> Tensor:
-    """Disparity `(B, T, H, W)` of clips `(B, T, 3, H, W)` in [0, 1], the state passed from frame to frame."""
-    state: TemporalState | None = None
-    frames = []
-    for frame in network_input(rgb).unbind(1):
-        disparity, state = net(frame.contiguous(memory_format=torch.channels_last), state)
-        frames.append(disparity)
-    return torch.stack(frames, dim=1)
 
 
 class _Run:
     """One stage in progress."""
 
-    def __init__(self, net: FlashDepthNet, settings: TrainSettings, device: torch.device) -> None:
-        self.net, self.settings, self.device = net, settings, device
+    def __init__(
+        self, net: FlashDepthNet, settings: TrainSettings, device: torch.device, ranks: Ranks
+    ) -> None:
+        self.net, self.settings, self.device, self.ranks = net, settings, device, ranks
         self.step, self.seconds_before, self.began = 0, 0.0, time.monotonic()
         # two calls, since the checker knows no `to` with both
         net.to(device)
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = _optimizer(net, settings)
+        self.trained = [p for p in net.parameters() if p.requires_grad]
+        self.state: TemporalState | None = None
+        #: the clock of all ranks together: what one decides by it, all decide
+        self.clock = 0.0
+        self.progress = self._progress()
         self.logged, self.skipped = time.monotonic(), 0
         self.recent: list[dict[str, Tensor]] = []
 
@@ -118,41 +93,62 @@ class _Run:
         except (RuntimeError, ValueError) as problem:
             raise WeightsError(f"{path}: of another network or stage: {problem}") from problem
         self.step, self.seconds_before = checkpoint.step, checkpoint.seconds
+        self.clock = checkpoint.seconds
+        self.progress = self._progress()
 
     def seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.began
 
-    def progress(self) -> float:
+    def _progress(self) -> float:
         """0 at the start, 1 at the end."""
         steps, minutes = self.settings.steps, self.settings.minutes
         by_step = self.step / steps if steps is not None else 0.0
-        by_clock = self.seconds() / (60.0 * minutes) if minutes is not None else 0.0
+        by_clock = self.clock / (60.0 * minutes) if minutes is not None else 0.0
         return max(by_step, by_clock)
 
     def take_step(self, batch: Batch, report: Report) -> None:
-        rate = _rate(self.step, self.progress(), self.settings)
+        rate = _rate(self.step, self.progress, self.settings)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * rate
-        _set_modes(self.net, self.settings.temporal)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            predicted = _forward(self.net, batch.rgb, self.settings.temporal)
-        loss, terms = clip_loss(predicted, batch.disparity_100_per_m, self.settings.loss)
+        _set_modes(self.net, self.settings)
+        loss, terms = clip_loss(
+            self._predicted(batch), batch.disparity_100_per_m, self.settings.loss
+        )
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        norm = nn.utils.clip_grad_norm_(_trained(self.net), _CLIP_NORM)
+        self.step += 1
+        self._agree()
+        norm = nn.utils.clip_grad_norm_(self.trained, _CLIP_NORM)
         if bool(norm.isfinite()):
             self.optimizer.step()
         else:
             self.skipped += 1
-        self.step += 1
         self.recent.append(terms | {"gradient_norm": norm.detach()})
         if self.step % self.settings.log_every == 0:
             report(self._line(rate))
 
+    def _predicted(self, batch: Batch) -> Tensor:
+        compiled = self.settings.compiled
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            if not self.settings.temporal:
+                return predict_frames(self.net, batch.rgb, compiled)
+            before = None if batch.fresh or self.state is None else self.state
+            predicted, state = predict(self.net, batch.rgb, before, compiled)
+        self.state = None if state is None else state.detach()
+        return predicted
+
+    def _agree(self) -> None:
+        """One gradient and one clock for all ranks, or they would save and end at different steps."""
+        clock = torch.tensor([self.seconds()], device=self.device)
+        gradients = [p.grad for p in self.trained if p.grad is not None]
+        self.ranks.average_([clock, *gradients])
+        self.clock = float(clock)
+        self.progress = self._progress()
+
     def _line(self, rate: float) -> dict[str, Any]:
         """The means of the terms since the line before."""
-        data, now = self.settings.data, time.monotonic()
-        frames = data.clips * data.frames * len(self.recent)
+        now = time.monotonic()
+        frames = self._frames_of(len(self.recent))
         means = {
             name: float(torch.stack([terms[name] for terms in self.recent]).mean())
             for name in self.recent[0]
@@ -168,12 +164,23 @@ class _Run:
         self.logged, self.recent = now, []
         return line | {name: round(mean, 5) for name, mean in means.items()}
 
-    def checkpoint(self, history: list[dict[str, Any]]) -> Checkpoint:
+    def _frames_of(self, steps: int) -> int:
+        data = self.settings.data
+        return steps * data.clips * data.frames * self.ranks.count
+
+    def save(self, path: Path, history: list[dict[str, Any]]) -> None:
+        # batch statistics are each rank's own until here
+        self.ranks.average_(b for b in self.net.buffers() if b.is_floating_point())
+        if self.ranks.rank == 0:
+            save_checkpoint(self._checkpoint(history), path)
+
+    def _checkpoint(self, history: list[dict[str, Any]]) -> Checkpoint:
         record = {
             "settings": json.loads(json.dumps(dataclasses.asdict(self.settings))),
             "steps": self.step,
             "seconds": round(self.seconds(), 1),
-            "frames_seen": self.step * self.settings.data.clips * self.settings.data.frames,
+            "ranks": self.ranks.count,
+            "frames_seen": self._frames_of(self.step),
         }
         return Checkpoint(
             self.net.config.to_dict(),
@@ -185,21 +192,20 @@ class _Run:
         )
 
 
-def _forward(net: FlashDepthNet, rgb: Tensor, temporal: bool) -> Tensor:
-    if temporal:
-        return predict(net, rgb)
-    batch, frames = rgb.shape[:2]
-    # without a state every frame is a first frame: all go through at once
-    return predict(net, rgb.flatten(0, 1)[:, None]).view(batch, frames, *rgb.shape[-2:])
+def _silent(line: dict[str, Any]) -> None:
+    """What the ranks after the first say."""
 
 
 def _optimizer(net: FlashDepthNet, settings: TrainSettings) -> torch.optim.AdamW:
     """AdamW with one rate for each part; decay on matrices only. A part whose rate is 0 is left as it is."""
-    rates = (
+    rates: list[tuple[nn.Module, float]] = [
         (net.pretrained, settings.encoder_rate),
         (net.depth_head, settings.decoder_rate),
         (net.mamba, settings.temporal_rate),
-    )
+    ]
+    if net.teacher_model is not None and net.hybrid_fusion is not None:
+        # the teacher has learned: it only guides
+        rates += [(net.teacher_model, 0.0), (net.hybrid_fusion, settings.decoder_rate)]
     groups = []
     for module, rate in rates:
         module.requires_grad_(rate > 0.0)
@@ -208,22 +214,21 @@ def _optimizer(net: FlashDepthNet, settings: TrainSettings) -> torch.optim.AdamW
             chosen = [p for p in parameters if (p.ndim > 1) is matrices]
             if chosen:
                 groups.append({"params": chosen, "peak": rate, "lr": rate, "weight_decay": decay})
-    return torch.optim.AdamW(groups, betas=_BETAS)
+    on_gpu = next(net.parameters()).is_cuda
+    return torch.optim.AdamW(groups, betas=_BETAS, fused=on_gpu)
 
 
-def _set_modes(net: FlashDepthNet, temporal: bool) -> None:
+def _set_modes(net: FlashDepthNet, settings: TrainSettings) -> None:
     net.train()
-    if temporal:
+    if settings.temporal or settings.encoder_rate == 0.0:
         # its batch statistics are settled, and frames of a clip are too alike to move them
         net.pretrained.eval()
-
-
-def _trained(net: FlashDepthNet) -> Iterator[nn.Parameter]:
-    return (p for p in net.parameters() if p.requires_grad)
+    if net.teacher_model is not None:
+        net.teacher_model.eval()
 
 
 def _rate(step: int, progress: float, settings: TrainSettings) -> float:
-    """Linear warm-up, then half a cosine down to a hundredth."""
+    """Linear warm-up, then half a cosine."""
     warm = min(1.0, (step + 1) / settings.warmup_steps)
     fall = 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
-    return warm * (_LAST_RATE + (1.0 - _LAST_RATE) * fall)
+    return warm * (settings.last_rate + (1.0 - settings.last_rate) * fall)

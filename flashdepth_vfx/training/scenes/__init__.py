@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flashdepth_vfx.training.scenes.raytrace import Clip, render
-from flashdepth_vfx.training.scenes.scene import Scene, draw_scenes
+from flashdepth_vfx.training.scenes.clip import Clip, spliced
+from flashdepth_vfx.training.scenes.draw_scene import draw_scenes
+from flashdepth_vfx.training.scenes.raytrace import render
+from flashdepth_vfx.training.scenes.scene import Scene
 
-__all__ = ["Clip", "Scene", "draw_scenes", "render"]
+__all__ = ["Clip", "Scene", "draw_scenes", "render", "spliced"]

@@ -13,9 +13,11 @@ import numpy as np
 from flashdepth_vfx.training.scenes.parts import Array, yaw
 from flashdepth_vfx.training.scenes.textures import SURFACE_COLUMNS, Mask, Pattern
 
-__all__ = ["SURFACE_WIDTH", "Draw"]
+__all__ = ["MIRROR", "SURFACE_WIDTH", "Draw"]
 
 SURFACE_WIDTH = sum(width for _, width in SURFACE_COLUMNS)
+MIRROR = [name for name, _ in SURFACE_COLUMNS].index("mirror")
+"""The column of how much a surface mirrors; every column before it is one number wide."""
 
 _PATTERN_WEIGHTS = {
     Pattern.NOISE: 0.26,
@@ -100,6 +102,7 @@ class Draw:
                     self.scale(0.03, 0.9),
                     self.scale(0.03, 0.16),
                     self.between(0.0, 1.0) ** 3,
+                    self.scale(0.03, 0.6) if self.chance(0.08) else 0.0,
                 ],
                 self.rng.random(2) * 512.0,
                 [self.between(-math.pi, math.pi) if self.chance(0.3) else 0.0],
@@ -109,6 +112,17 @@ class Draw:
             ]
         )
 
+    def flat_mirror(self, mirror: float) -> Array:
+        """Water, glass or polish: dark, smooth, and what one sees in it is elsewhere."""
+        surface = self.surface(1.0, Pattern.NOISE)
+        surface[MIRROR] = mirror
+        surface[-9:] *= self.between(0.1, 0.5)
+        return surface
+
     def foliage_mask(self) -> tuple[int, int, int]:
         """A crown of leaves, coarse or fine."""
         return (int(Mask.LEAVES), self.count(3, 14), self.count(0, 1 << 20))
+
+    def any_mask(self) -> tuple[int, int, int]:
+        """Any way to cut a flat."""
+        return (self.count(0, len(Mask) - 1), self.count(3, 12), self.count(0, 1 << 20))

@@ -26,9 +26,12 @@ __all__ = [
     "clutter",
     "cycle",
     "fence",
+    "figure",
     "lamp",
+    "pane",
     "person",
     "pole",
+    "railing",
     "seat",
     "shelf",
     "table",
@@ -57,6 +60,25 @@ def person(draw: Draw) -> list[Part]:
         elbow = shoulder + _down(0.17 * h, swing) + [side * draw.between(0.0, 0.07) * h, 0, 0]
         parts.append(limb(shoulder, elbow, 0.03 * h, top))
         parts.append(limb(elbow, elbow + _down(0.16 * h, swing + bend), 0.024 * h, skin))
+    return parts
+
+
+def figure(draw: Draw) -> list[Part]:
+    """A person of five parts, for crowds: seen from afar nobody counts limbs."""
+    h = draw.between(1.2, 1.95)
+    skin, top, legs = (draw.surface(0.4) for _ in range(3))
+    wide, stance = draw.between(0.9, 1.4), draw.between(0.0, 0.1) * h
+    parts = [
+        ellipsoid((0, 0.93 * h, 0), (0.055 * h, 0.072 * h, 0.06 * h), skin),
+        ellipsoid((0, 0.67 * h, 0), (0.13 * h * wide, 0.2 * h, 0.085 * h * wide), top),
+    ]
+    for side in (-1.0, 1.0):
+        foot = np.array([side * 0.06 * h, 0.0, side * stance])
+        parts.append(limb(foot, (side * 0.055 * h, 0.55 * h, 0.0), 0.05 * h, legs))
+    if draw.chance(0.4):
+        size = draw.scale(0.1, 0.25)
+        place = np.array([0.2 * h * wide, draw.between(0.2, 0.45) * h, 0.0])
+        parts.append(box(place, (size * 0.4, size, size * 0.7), draw.surface(size)))
     return parts
 
 
@@ -149,6 +171,26 @@ def fence(draw: Draw) -> list[Part]:
     rails = [limb((-w, y, 0), (w, y, 0), r, wood) for y in (h, 1.8 * h)]
     posts = np.linspace(-w, w, draw.count(3, 6))
     return rails + [limb((x, 0, 0), (x, 2.0 * h, 0), r, wood) for x in posts]
+
+
+def railing(draw: Draw) -> list[Part]:
+    """Balusters between two rails, thin enough to see through."""
+    w, h = draw.scale(0.8, 4.0), draw.between(0.4, 0.6)
+    mask = (int(Mask.RAILING), draw.count(4, 12), 0)
+    return [cutout((0.0, h, 0.0), (w, h), draw.surface(0.3), IDENTITY, mask)]
+
+
+def pane(draw: Draw) -> list[Part]:
+    """A sheet of glass or polished metal on edge: it shows what is elsewhere."""
+    w, h = draw.scale(0.2, 1.6), draw.scale(0.3, 1.3)
+    frame, thin = draw.surface(0.4), draw.scale(0.01, 0.05)
+    glass = draw.flat_mirror(draw.scale(0.1, 0.7))
+    low = draw.scale(0.05, 1.0)
+    parts = [box((0, low + h, 0), (w, h, thin), glass)]
+    for side in (-1.0, 1.0):
+        parts.append(box((side * w, low + h, 0), (0.04, h + 0.04, thin + 0.02), frame))
+        parts.append(box((0, low + h + side * h, 0), (w, 0.04, thin + 0.02), frame))
+    return parts
 
 
 def building(draw: Draw) -> list[Part]:

@@ -7,12 +7,14 @@ depth. Only entries count, so that a ray that starts on a surface does not meet 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 import torch
 from torch import Tensor
 
+from flashdepth_vfx.training.scenes.hit_kernel import kernel_first_hit, kernel_is_there
 from flashdepth_vfx.training.scenes.textures import cut_out
 
 __all__ = ["MISS", "SLOTS", "SLOT_COUNT", "Kind", "Solids", "first_hit", "slot_range"]
@@ -32,7 +34,7 @@ class Kind(IntEnum):
     CUTOUT = 3
 
 
-SLOTS = {Kind.ELLIPSOID: 20, Kind.BOX: 24, Kind.CYLINDER: 28, Kind.CUTOUT: 16}
+SLOTS = {Kind.ELLIPSOID: 40, Kind.BOX: 32, Kind.CYLINDER: 48, Kind.CUTOUT: 24}
 """How many solids of each kind a scene has room for; a slot that is not used is an empty solid."""
 
 SLOT_COUNT = sum(SLOTS.values())
@@ -49,12 +51,14 @@ class Solids:
     """The solids of V views, in the world of each view.
 
     `to_unit` `(V, N, 3, 3)` and `centre_m` `(V, N, 3)`: a world point p is at `to_unit @ (p - centre_m)` in the unit
-    solid. `mask` `(V, C, 3)` int64: kind, cells and salt of each cut-out.
+    solid. `mask` `(V, C, 3)` int64: kind, cells and salt of each cut-out. `used` `(V, 4)` int64: how many of each
+    kind's slots hold a solid, from its first.
     """
 
     to_unit: Tensor
     centre_m: Tensor
     mask: Tensor
+    used: Tensor
 
 
 def first_hit(
@@ -62,12 +66,27 @@ def first_hit(
 ) -> tuple[Tensor, Tensor]:
     """Parameter `(V, P)` of the first entry beyond `start`, MISS if none, and its slot `(V, P)` int64.
 
-    `origin_m` and `direction` are `(V, P, 3)` or `(V, 1, 3)`.
+    `direction` is `(V, P, 3)`, `origin_m` that or `(V, 1, 3)`. On a GPU with Triton it is one kernel.
     """
+    if direction.is_cuda and kernel_is_there():
+        starts = (0, *(slot_range(kind).start for kind in (Kind.BOX, Kind.CYLINDER, Kind.CUTOUT)))
+        return kernel_first_hit(
+            solids.to_unit, solids.centre_m, solids.mask, solids.used, starts,
+            (origin_m, direction), start,
+        )  # fmt: skip
+    return _plain_first_hit(solids, origin_m, direction, start)
+
+
+def _plain_first_hit(
+    solids: Solids, origin_m: Tensor, direction: Tensor, start: float
+) -> tuple[Tensor, Tensor]:
+    """Every ray against every slot that some view uses, in one product for each kind."""
     best: Tensor | None = None
     slot: Tensor | None = None
     for kind in Kind:
         where = slot_range(kind)
+        # one slot at least: an empty one is a solid that no ray meets
+        where = slice(where.start, where.start + max(1, int(solids.used[:, kind].max())))
         entry = _entries(kind, solids, where, origin_m, direction)
         entry = torch.where(entry > start, entry, MISS)
         nearest, index = entry.min(dim=1)
@@ -87,29 +106,26 @@ def _entries(
 ) -> Tensor:
     """Parameter `(V, S, P)` at which each ray enters each solid of one kind, MISS if it does not."""
     rows, centre = solids.to_unit[:, where], solids.centre_m[:, where]
-    # written out rather than as a matrix product: three terms fuse into the arithmetic that follows
-    d = [_dot(rows[:, :, axis], direction) for axis in range(3)]
+    d = _in_unit(rows, direction)
     shift = (rows * centre[:, :, None, :]).sum(-1)
-    o = [_dot(rows[:, :, axis], origin_m) - shift[:, :, axis, None] for axis in range(3)]
+    o = [one - shift[:, :, axis, None] for axis, one in enumerate(_in_unit(rows, origin_m))]
     if kind is Kind.ELLIPSOID:
         return _enter_sphere(o, d)
     if kind is Kind.BOX:
         return _enter_box(o, d)
     if kind is Kind.CYLINDER:
         return _enter_cylinder(o, d)
-    return _enter_cutout(o, d, solids.mask)
+    return _enter_cutout(o, d, solids.mask[:, : where.stop - where.start])
 
 
-def _dot(row: Tensor, vector: Tensor) -> Tensor:
-    """`(V, S, 3)` with `(V, P, 3)` -> `(V, S, P)`."""
-    return (
-        row[:, :, 0, None] * vector[:, None, :, 0]
-        + row[:, :, 1, None] * vector[:, None, :, 1]
-        + row[:, :, 2, None] * vector[:, None, :, 2]
-    )
+def _in_unit(rows: Tensor, vector: Tensor) -> tuple[Tensor, ...]:
+    """`(V, S, 3, 3)` times `(V, P, 3)`: x, y and z, each `(V, S, P)`."""
+    turned = rows.flatten(1, 2) @ vector.mT.expand(len(rows), -1, -1)
+    axes: tuple[Tensor, ...] = torch.unflatten(turned, 1, (-1, 3)).unbind(2)
+    return axes
 
 
-def _enter_sphere(o: list[Tensor], d: list[Tensor]) -> Tensor:
+def _enter_sphere(o: Sequence[Tensor], d: Sequence[Tensor]) -> Tensor:
     square = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
     middle = -(o[0] * d[0] + o[1] * d[1] + o[2] * d[2]) / square
     # by the closest approach: b^2 - ac loses all its digits on small, far solids in float32
@@ -118,14 +134,14 @@ def _enter_sphere(o: list[Tensor], d: list[Tensor]) -> Tensor:
     return torch.where(inside > 0, middle - (inside.clamp_min(0.0) / square).sqrt(), MISS)
 
 
-def _enter_box(o: list[Tensor], d: list[Tensor]) -> Tensor:
+def _enter_box(o: Sequence[Tensor], d: Sequence[Tensor]) -> Tensor:
     slabs = [_slab(o[axis], d[axis]) for axis in range(3)]
     enter = torch.maximum(torch.maximum(slabs[0][0], slabs[1][0]), slabs[2][0])
     leave = torch.minimum(torch.minimum(slabs[0][1], slabs[1][1]), slabs[2][1])
     return torch.where(enter < leave, enter, MISS)
 
 
-def _enter_cylinder(o: list[Tensor], d: list[Tensor]) -> Tensor:
+def _enter_cylinder(o: Sequence[Tensor], d: Sequence[Tensor]) -> Tensor:
     square = d[0] * d[0] + d[1] * d[1] + 1e-12
     middle = -(o[0] * d[0] + o[1] * d[1]) / square
     x, y = o[0] + middle * d[0], o[1] + middle * d[1]
@@ -136,7 +152,7 @@ def _enter_cylinder(o: list[Tensor], d: list[Tensor]) -> Tensor:
     return torch.where((inside > 0) & (enter < leave), enter, MISS)
 
 
-def _enter_cutout(o: list[Tensor], d: list[Tensor], mask: Tensor) -> Tensor:
+def _enter_cutout(o: Sequence[Tensor], d: Sequence[Tensor], mask: Tensor) -> Tensor:
     hit = -o[2] / _away_from_zero(d[2])
     x, y = o[0] + hit * d[0], o[1] + hit * d[1]
     kind, cells, salt = mask.unsqueeze(-1).unbind(2)

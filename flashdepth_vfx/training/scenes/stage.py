@@ -12,7 +12,7 @@ from flashdepth_vfx.training.scenes.draw import Draw
 from flashdepth_vfx.training.scenes.parts import Array, Part, moved, rotation, turned
 from flashdepth_vfx.training.scenes.solids import SLOTS, Kind
 
-__all__ = ["STILL", "Eye", "Motion", "Placed", "Prop", "Stage"]
+__all__ = ["STILL", "Eye", "Motion", "Placed", "Prop", "Stage", "new_eye"]
 
 Prop = Callable[[Draw], list[Part]]
 """Draws a thing, as parts around its own origin."""
@@ -63,6 +63,18 @@ class Eye:
         return point
 
 
+def new_eye(
+    draw: Draw, position_m: Array, look_yaw: float, pitch_spread: float, drop: float = 0.0
+) -> Eye:
+    """A camera there, looking about level: `drop` is how far down, and now and then it looks up or is held askew."""
+    pitch = draw.normal(pitch_spread) - drop
+    if draw.chance(0.15):
+        pitch += draw.between(-0.9, 0.9)
+    roll = draw.normal(0.04) if draw.chance(0.8) else draw.normal(0.3)
+    half_fov = math.radians(draw.scale(15.0, 48.0))
+    return Eye(position_m, look_yaw, float(np.clip(pitch, -1.45, 1.45)), roll, half_fov)
+
+
 @dataclass
 class Stage:
     """A scene being set. A prop goes in whole or not at all: half a figure teaches nothing."""
@@ -74,6 +86,7 @@ class Stage:
     ground_m: float = 0.0
     ground_tilt: tuple[float, float] = (0.0, 0.0)
     ground_seen: bool = True
+    floor: Array | None = None
     size_m: float = 1.0
     speed_m: float = 0.03
 
@@ -95,6 +108,11 @@ class Stage:
             velocity = speed * np.array([math.sin(heading), 0.0, math.cos(heading)])
             motion = Motion(velocity, draw.normal(0.02), spot)
         self.add(moved(turned(prop(draw), draw.any_yaw()), spot), motion)
+
+    def tilt(self, draw: Draw, spread: float) -> None:
+        """Slope the ground, or leave it level."""
+        if draw.chance(0.4):
+            self.ground_tilt = (draw.normal(spread), draw.normal(spread))
 
     def floor_m(self, x_m: float, z_m: float) -> float:
         """Height of the ground there."""

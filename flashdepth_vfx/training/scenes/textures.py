@@ -14,7 +14,6 @@ from torch import Tensor
 
 __all__ = ["SURFACE_COLUMNS", "Mask", "Pattern", "cut_out", "hash_unit", "noise", "surface_colour"]
 
-_WORD = 0xFFFFFFFF
 _OCTAVES = 4
 
 SURFACE_COLUMNS = (
@@ -26,6 +25,7 @@ SURFACE_COLUMNS = (
     ("grain", 1),
     ("joint", 1),
     ("gloss", 1),
+    ("mirror", 1),
     ("offset", 2),
     ("turn_rad", 1),
     ("colours", 9),
@@ -54,20 +54,26 @@ class Mask(IntEnum):
     BLADE = 3
     LATTICE = 4
     WHEEL = 5
+    RAILING = 6
 
 
 def hash_unit(x: Tensor, y: Tensor, salt: Tensor | int) -> Tensor:
-    """Uniform float32 in [0, 1) for each pair of whole numbers; `x`, `y` int64, broadcast together."""
-    h = (x * 0x27D4EB2F + y * 0x165667B1 + salt * 0x1B873593) & _WORD
-    h = ((h ^ (h >> 15)) * 0x2C1B3C6D) & _WORD
-    h = ((h ^ (h >> 12)) * 0x297A2D39) & _WORD
-    return ((h ^ (h >> 15)) >> 8).to(torch.float32) * (1.0 / (1 << 24))
+    """Uniform float32 in [0, 1) for each pair of whole numbers; `x`, `y` int32 or int64, broadcast together."""
+    h = (x * 0x27D4EB2F + y * 0x165667B1 + salt * 0x1B873593).to(torch.int32)
+    h = (h ^ _shift(h, 15)) * 0x2C1B3C6D
+    h = (h ^ _shift(h, 12)) * 0x297A2D39
+    return _shift(h ^ _shift(h, 15), 8).to(torch.float32) * (1.0 / (1 << 24))
+
+
+def _shift(h: Tensor, bits: int) -> Tensor:
+    """To the right with zeros coming in: int32 is signed, and half the memory of int64."""
+    return (h >> bits) & ((1 << (32 - bits)) - 1)
 
 
 def noise(u: Tensor, v: Tensor, salt: Tensor | int) -> Tensor:
     """Smooth value noise in [0, 1) with features one unit apart, same shape as `u`."""
     floor_u, floor_v = u.floor(), v.floor()
-    x, y = floor_u.long(), floor_v.long()
+    x, y = floor_u.int(), floor_v.int()
     a, b = _smooth(u - floor_u), _smooth(v - floor_v)
     near = torch.lerp(hash_unit(x, y, salt), hash_unit(x + 1, y, salt), a)
     far = torch.lerp(hash_unit(x, y + 1, salt), hash_unit(x + 1, y + 1, salt), a)
@@ -84,7 +90,7 @@ def surface_colour(surface: dict[str, Tensor], u_m: Tensor, v_m: Tensor, pixel_m
     u = (u_m * cos - v_m * sin) * scale + surface["offset"][..., 0]
     v = (u_m * sin + v_m * cos) * scale * surface["aspect"] + surface["offset"][..., 1]
     cycles = pixel_m * scale * surface["aspect"].clamp_min(1.0)
-    salt = surface["pattern"].long()
+    salt = surface["pattern"].int()
     rough = _fractal(u, v, cycles, surface["gain"], salt)
     blend, joint = _layout(surface, u, v, rough, salt)
     seen = _seen(cycles * 2.0)
@@ -103,7 +109,10 @@ def cut_out(kind: Tensor, cells: Tensor, salt: Tensor, x: Tensor, y: Tensor) -> 
     radius = (x * x + y * y).sqrt()
     across = x.abs() < 0.55 * (1.0 - y * y)
     lattice = (_phase(x * cells) < 0.16) | (_phase(y * cells) < 0.16)
-    spokes = _phase(torch.atan2(y, x) * (cells / math.pi)) < 0.12
+    # the angle of a diamond instead of a circle: the same in every arithmetic, and no trigonometry
+    turn = x / (x.abs() + y.abs() + 1e-9)
+    turn = torch.where(y < 0.0, turn - 1.0, 1.0 - turn)
+    spokes = _phase(turn * cells * 0.5) < 0.12
     wheel = (radius < 1.0) & ((radius > 0.84) | (radius < 0.12) | spokes)
     solid = torch.ones_like(lattice)
     solid = torch.where(kind == Mask.DISC.value, radius < 1.0, solid)
@@ -112,13 +121,15 @@ def cut_out(kind: Tensor, cells: Tensor, salt: Tensor, x: Tensor, y: Tensor) -> 
     )
     solid = torch.where(kind == Mask.BLADE.value, across, solid)
     solid = torch.where(kind == Mask.LATTICE.value, lattice, solid)
+    rails = (y.abs() > 0.93) | ((y + 0.8).abs() < 0.05) | (_phase(x * cells * 2.0) < 0.14)
+    solid = torch.where(kind == Mask.RAILING.value, rails, solid)
     return torch.where(kind == Mask.WHEEL.value, wheel, solid)
 
 
 def _leaves(u: Tensor, v: Tensor, salt: Tensor, radius: Tensor) -> Tensor:
     """One leaf a cell, fewer towards the rim of the disc, so that a crown of leaves thins out."""
     floor_u, floor_v = u.floor(), v.floor()
-    x, y = floor_u.long(), floor_v.long()
+    x, y = floor_u.int(), floor_v.int()
     one, two = hash_unit(x, y, salt), hash_unit(x, y, salt + 1)
     du = u - floor_u - (0.35 + 0.3 * one)
     dv = v - floor_v - (0.35 + 0.3 * two)
@@ -137,10 +148,10 @@ def _layout(
     row = v.floor()
     shifted = u + 0.5 * torch.remainder(row, 2.0)
     cell = shifted.floor()
-    tone = hash_unit(cell.long(), row.long(), salt)
+    tone = hash_unit(cell.int(), row.int(), salt)
     edge = (_phase(shifted) < width) | (_phase(v) < width)
     checks = torch.remainder(u.floor() + v.floor(), 2.0)
-    jitter = 0.3 + 0.4 * hash_unit(u.floor().long(), v.floor().long(), salt + 3)
+    jitter = 0.3 + 0.4 * hash_unit(u.floor().int(), v.floor().int(), salt + 3)
     spot = (_phase(u) - jitter).square() + (_phase(v) - jitter).square() < (0.08 + width).square()
     vein = (1.0 - (rough - 0.5).abs() * (3.0 + 6.0 * surface["warp"])).clamp_min(0.0)
     blend = torch.where(kind == Pattern.STRIPES.value, wave, rough)

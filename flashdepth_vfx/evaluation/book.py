@@ -1,0 +1,122 @@
+"""What an evaluation has measured so far: numbers only, however many clips it has seen."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from flashdepth_vfx.errors import SettingsError
+from flashdepth_vfx.evaluation.baselines import constant
+from flashdepth_vfx.evaluation.boundary import boundary_f1
+from flashdepth_vfx.evaluation.clip import TruthClip
+from flashdepth_vfx.evaluation.contestants import Contestant
+from flashdepth_vfx.evaluation.job import EvaluationJob
+from flashdepth_vfx.evaluation.metrics import accuracy, aligned
+from flashdepth_vfx.evaluation.report import Measures, Report, Row, Speed, Unrest
+from flashdepth_vfx.evaluation.sheet import draw_sheet
+from flashdepth_vfx.evaluation.temporal import flicker, temporal_alignment_error
+from flashdepth_vfx.version import VERSION
+
+__all__ = ["Book", "constant_measures", "measures_of"]
+
+
+@dataclass
+class Book:
+    """One evaluation on its way; `tell` is given a line of text now and then."""
+
+    job: EvaluationJob
+    contestants: Sequence[Contestant]
+    tell: Callable[[str], None]
+    sets: dict[str, str] = field(default_factory=dict)
+    films: list[Unrest] = field(default_factory=list)
+    speeds: list[Speed] = field(default_factory=list)
+    drift: dict[str, Any] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    _measured: dict[tuple[str, str, int | None], dict[str, Measures]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+
+    def add(
+        self, set_: str, model: str, clip: str, measures: Measures, size: int | None = None
+    ) -> None:
+        """A clip's measures; `size` is the long side asked for, where sizes are compared."""
+        self._measured[set_, model, size][clip] = measures
+
+    def skip(self, what: str, error: Exception) -> None:
+        """Something that was asked for is not measured, and everybody hears of it."""
+        line = f"{what}: {error}"
+        self.skipped.append(line)
+        self.tell(f"not measured: {line}")
+
+    def draw(self, set_: str, clip: str, rgb: Tensor, model: str, disparity: Tensor) -> None:
+        """The sheet of a model on a clip."""
+        name = f"{clip}_{model}" if set_ == clip else f"{set_}_{clip}_{model}"
+        draw_sheet(f"{clip} {model}", rgb, disparity, self.job.output / "sheets" / f"{name}.png")
+
+    def rows(self, sized: bool) -> tuple[Row, ...]:
+        """Of the sets, or of the comparison of sizes."""
+        return tuple(
+            Row(set_, model, dict(clips), size)
+            for (set_, model, size), clips in self._measured.items()
+            if (size is not None) == sized
+        )
+
+    def report(self, seconds: float) -> Report:
+        """What there is, as a value."""
+        job, first = self.job, self.contestants[0]
+        sizes = self.rows(sized=True)
+        if sizes:
+            models = {contestant.model.name for contestant in self.contestants}
+            among = {row.set for row in sizes}
+            # every table has the baselines
+            rows = self.rows(sized=False)
+            sizes = (*(r for r in rows if r.set in among and r.model not in models), *sizes)
+        return Report(
+            first=first.model.name,
+            models=tuple(contestant.facts for contestant in self.contestants),
+            sets=dict(self.sets),
+            rows=self.rows(sized=False),
+            sizes=sizes,
+            films=tuple(self.films),
+            speeds=tuple(self.speeds),
+            **self.drift,
+            per_frame=job.per_frame,
+            seeds=job.seeds,
+            hybrid=job.hybrid,
+            skipped=tuple(self.skipped),
+            device=first.network.device.name,
+            kernels=first.network.device.kernels,
+            version=VERSION,
+            seconds=seconds,
+        )
+
+
+def measures_of(predicted: Tensor, clip: TruthClip) -> Measures:
+    """One prediction `(T, H, W)` of a clip. Raises `SettingsError` where nothing can be measured."""
+    truth = clip.truth_100_per_m
+    right = accuracy(predicted, truth)
+    fitted = aligned(predicted, truth)
+    followed = clip.cameras is not None and len(truth) > 1
+    return Measures(
+        delta1=right.delta1,
+        abs_rel=right.abs_rel,
+        rank=right.rank,
+        boundary_f1=boundary_f1(fitted, truth),
+        tae=temporal_alignment_error(fitted, clip) if followed else None,
+        flicker=flicker(fitted, clip) if followed else None,
+    )
+
+
+def constant_measures(clip: TruthClip) -> Measures | SettingsError:
+    """Those of the constant, or why this clip shows nothing to measure: all sky, or nothing still.
+
+    Asked of the constant, whose numbers are sound: a model's own failure is no reason to leave a clip out.
+    """
+    try:
+        return measures_of(constant(clip.rgb), clip)
+    except SettingsError as error:
+        return error

@@ -1,0 +1,61 @@
+"""Who is measured: networks with their weights, ready to predict, and the baselines beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from flashdepth_vfx.evaluation.baselines import constant, vertical_ramp
+from flashdepth_vfx.evaluation.clip import Predictor
+from flashdepth_vfx.evaluation.job import BASELINES, EvaluationJob, Model
+from flashdepth_vfx.evaluation.predictor import network_predictor
+from flashdepth_vfx.evaluation.report import Facts
+from flashdepth_vfx.networks import Network, Networks
+from flashdepth_vfx.settings import RenderSettings
+
+__all__ = ["Contestant", "baselines", "open_model"]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A model on its device."""
+
+    model: Model
+    network: Network
+
+    @property
+    def facts(self) -> Facts:
+        """For the record."""
+        return Facts(
+            model=self.model.name,
+            weights=self.network.record.name,
+            sha256=self.network.record.sha256,
+            long_side_px=self.model.long_side_px or self.network.default_long_side_px,
+            carry_state=self.model.carry_state,
+        )
+
+    def predict(self, rgb: Tensor, long_side_px: int | None = None) -> Tensor:
+        """`(T, 3, H, W)` in [0, 1] to disparity `(T, H, W)`, on the CPU; at its own working size unless said."""
+        side = long_side_px or self.working_px(rgb)
+        predict = network_predictor(self.network.net, side, carry_state=self.model.carry_state)
+        return predict(rgb).cpu()
+
+    def working_px(self, rgb: Tensor) -> int:
+        """The long side of what the network sees of these pictures."""
+        return self.facts.long_side_px or max(rgb.shape[-2:])
+
+
+def open_model(model: Model, job: EvaluationJob) -> Contestant:
+    """Load its weights. Raises `LicenseError`, `WeightsError`, `DeviceError`."""
+    settings = RenderSettings(
+        weights=model.weights, accept_license=job.accept_license, device=job.device
+    )
+    return Contestant(model, Networks().open(settings))
+
+
+def baselines() -> dict[str, Predictor]:
+    """What knows nothing, by name."""
+    known: dict[str, Callable[[Tensor], Tensor]] = {"constant": constant, "ramp": vertical_ramp}
+    return {name: known[name] for name in BASELINES}
