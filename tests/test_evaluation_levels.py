@@ -26,7 +26,7 @@ from level_files import (
 )
 from numpy.typing import NDArray
 
-from flashdepth_vfx.errors import CorruptPlateError, DeviceError, SettingsError
+from flashdepth_vfx.errors import CorruptPlateError, DeviceError, PlateError, SettingsError
 from flashdepth_vfx.evaluation.clip import TruthClip
 from flashdepth_vfx.evaluation.levels import level_clips
 from flashdepth_vfx.evaluation.levels.archive import Archive
@@ -255,6 +255,9 @@ def test_levels_without_their_pictures_or_without_starts_are_left_out(tmp_path: 
     folder = write_game(tmp_path, bare=bare.data(), lost=lost.data(), made=room().data())
     names = [clip.name for clip in level_clips(folder, 1, 1, 5, HEIGHT, WIDTH)]
     assert names == ["made-0"]
+    none = write_game(tmp_path / "none", bare=bare.data(), lost=lost.data())
+    with pytest.raises(PlateError, match="none of its 2 levels has its pictures and a place"):
+        list(level_clips(none, 1, 1, 5, HEIGHT, WIDTH))
 
 
 def test_a_level_in_which_nothing_is_seen_says_so(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_archives_of_a_folder_are_one_and_the_last_has_its_way(tmp_path: Path) -
 
 
 def test_a_folder_without_archives_says_how_to_get_them(tmp_path: Path) -> None:
-    with pytest.raises(PlateError, match=r"no game levels .*fetch_evaluation_data\.py"):
+    with pytest.raises(PlateError, match=r"no game levels .*--fetch FOLDER"):
         Archive(tmp_path)
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from plates import write_image
 
 from flashdepth_vfx.errors import CorruptPlateError, PlateError
-from flashdepth_vfx.evaluation.photos import load_photos
+from flashdepth_vfx.evaluation.clip import TruthClip
+from flashdepth_vfx.evaluation.photos import PHOTOS, load_photo
 
 HEIGHT, WIDTH = 24, 32
 FILES = ("motorcycle_left.png", "motorcycle_disp.npz", "aloeL.jpg", "aloeGT.png")
@@ -30,6 +31,10 @@ def write_photos(folder: Path) -> Path:
     pixels[:, 0] = np.inf
     np.savez(photos / "motorcycle_disp.npz", disparity=pixels)
     return folder
+
+
+def load_photos(folder: Path) -> list[TruthClip]:
+    return [load_photo(folder, name) for name in PHOTOS]
 
 
 def test_disparity_is_what_the_rig_makes_of_the_file(tmp_path: Path) -> None:
@@ -63,7 +68,7 @@ def test_colours_are_as_displayed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_is_not_there_says_how_to_get_it(tmp_path: Path, name: str) -> None:
     (write_photos(tmp_path) / "photos" / name).unlink()
-    with pytest.raises(PlateError, match=rf"{name}: not there; .*fetch_evaluation_data\.py"):
+    with pytest.raises(PlateError, match=rf"{name}: not there; .*--fetch FOLDER"):
         load_photos(tmp_path)
 
 

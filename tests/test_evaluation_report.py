@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flashdepth_vfx.evaluation.goals import Goal, goals, report_text, whole_report
+from flashdepth_vfx.evaluation.goals import Goal, goals
 from flashdepth_vfx.evaluation.report import Facts, Measures, Report, Row, Speed, Unrest, mean_of
+from flashdepth_vfx.evaluation.tables import report_text, report_to_plain
 
 
 def measures(delta1: float = 0.9, **more: float | None) -> Measures:
@@ -141,11 +142,19 @@ def test_a_gpu_says_nothing_of_two_cpu_cores() -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_a_mean_is_over_the_clips_that_have_the_measure(values: list[float]) -> None:
     clips = [measures(v, tae=v) for v in values]
-    unmeasured = [measures(0.0, tae=None), measures(0.0, tae=math.nan)]
-    mean = mean_of([*clips, *unmeasured])
+    unmeasured = measures(0.0, tae=None)
+    mean = mean_of([*clips, unmeasured])
     assert mean.tae == pytest.approx(sum(values) / len(values))
-    assert mean.delta1 == pytest.approx(sum(values) / (len(values) + 2))
-    assert mean_of(unmeasured).tae is None
+    assert mean.delta1 == pytest.approx(sum(values) / (len(values) + 1))
+    assert mean_of([unmeasured]).tae is None
+
+
+def test_a_clip_that_is_no_number_is_not_left_out_of_the_mean() -> None:
+    broken = mean_of([measures(tae=1.0), measures(tae=math.nan)])
+    assert broken.tae is not None
+    assert math.isnan(broken.tae)
+    odd = report(rows=instead(Row("flicker", "ours", {"only": broken})))
+    assert goal("TAE, with memory", odd).reached is False
 
 
 def test_the_text_has_every_row_and_every_goal() -> None:
@@ -165,7 +174,7 @@ def test_the_text_has_every_row_and_every_goal() -> None:
 
 def test_the_json_is_strict_and_has_the_clips_the_means_and_the_goals() -> None:
     odd = report(rows=instead(row("made", "ours", 0.9, rank=math.nan)))
-    plain = json.loads(json.dumps(whole_report(odd), allow_nan=False))
+    plain = json.loads(json.dumps(report_to_plain(odd), allow_nan=False))
     (made,) = (r for r in plain["rows"] if (r["set"], r["model"]) == ("made", "ours"))
     assert made["clips"]["only"]["rank"] is None
     assert made["mean"]["delta1"] == 0.9

@@ -10,14 +10,17 @@ import numpy as np
 import OpenImageIO
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
-from flashdepth_vfx.errors import CorruptPlateError, SettingsError
+from flashdepth_vfx.errors import CorruptPlateError, SettingsError, WeightsError
 from flashdepth_vfx.evaluation import EvaluationJob, Model, Report, evaluate, speed
 from flashdepth_vfx.evaluation.book import constant_measures
 from flashdepth_vfx.evaluation.clip import TruthClip
 from flashdepth_vfx.evaluation.made import made_clips
+from flashdepth_vfx.evaluation.report import Measures
 
-REMEDY = "fetch_evaluation_data.py"
+REMEDY = "--fetch FOLDER"
 
 
 def write_picture(path: Path, pixels: np.ndarray) -> None:
@@ -87,7 +90,8 @@ def test_every_set_has_a_row_for_every_model_and_baseline(whole: Whole) -> None:
 
 def test_what_is_not_here_is_left_out_loudly_with_its_remedy(whole: Whole) -> None:
     report, output, told = whole
-    assert [line.split(":")[0] for line in report.skipped] == ["levels", "films"]
+    films = ["film bikes", "film carphone_pristine", "film vtest"]
+    assert [line.split(":")[0] for line in report.skipped] == ["levels", *films]
     assert all(REMEDY in line for line in report.skipped)
     assert {f"not measured: {line}" for line in report.skipped} <= set(told)
     text = (output / "report.txt").read_text(encoding="utf-8")
@@ -161,6 +165,61 @@ def test_an_evaluation_of_nothing_is_an_error(nano_weights: Path, tmp_path: Path
     assert not (tmp_path / "out" / "report.json").exists()
 
 
+def test_one_photograph_without_the_other_is_measured(
+    data: Path, nano_weights: Path, tmp_path: Path
+) -> None:
+    photos = tmp_path / "data" / "photos"
+    photos.mkdir(parents=True)
+    for path in (data / "photos").glob("motorcycle*"):
+        (photos / path.name).write_bytes(path.read_bytes())
+    job = small(nano_weights, tmp_path / "out", data=tmp_path / "data", sets=("photos",))
+    report = evaluate(job, lambda line: None)
+    assert {r.set for r in report.rows} == {"motorcycle"}
+    (skipped,) = report.skipped
+    assert skipped.startswith("aloe: ")
+
+
+def test_ctrl_c_half_way_leaves_the_report_of_before_as_it_was(
+    nano_weights: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+
+    def press(what: str) -> None:
+        if what == "made: made-0001":
+            raise KeyboardInterrupt
+
+    job = small(nano_weights, output, sets=("made",))
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(job, lambda line: None, press)
+    assert {path.name for path in output.iterdir()} == {"sheets"}
+    (output / "report.json").write_text("of before", encoding="utf-8")
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(job, lambda line: None, press)
+    assert (output / "report.json").read_text(encoding="utf-8") == "of before"
+
+
+def test_a_network_that_predicts_no_numbers_is_named(nano_weights: Path, tmp_path: Path) -> None:
+    tensors = load_file(nano_weights)
+    name = next(name for name in tensors if name.endswith("weight"))
+    tensors[name] = torch.full_like(tensors[name], torch.nan)
+    with safe_open(nano_weights, "pt") as file:
+        save_file(tensors, tmp_path / "broken.safetensors", file.metadata())
+    job = small(tmp_path / "broken.safetensors", tmp_path / "out", sets=("made",))
+    with pytest.raises(WeightsError, match=r"ours on made-0000: .*not numbers"):
+        evaluate(job, lambda line: None)
+
+
+def test_where_all_moves_there_is_accuracy_and_no_steadiness() -> None:
+    (clip,) = made_clips(1, 1, 3, 32, 48, flicker=0.0)
+    assert clip.still is not None
+    crowd = dataclasses.replace(clip, still=torch.zeros_like(clip.still))
+    measures, all_of_it = constant_measures(crowd), constant_measures(clip)
+    assert isinstance(measures, Measures)
+    assert isinstance(all_of_it, Measures)
+    assert None not in dataclasses.astuple(all_of_it)
+    assert measures == dataclasses.replace(all_of_it, tae=None, flicker=None)
+
+
 def test_a_clip_of_sky_shows_nothing_to_measure() -> None:
     sky = TruthClip("sky", torch.rand(2, 3, 32, 32), torch.zeros(2, 32, 32))
     assert isinstance(constant_measures(sky), SettingsError)
@@ -197,7 +256,8 @@ def test_flicker_changes_the_picture_and_not_what_it_shows() -> None:
         ({"sets": ()}, "sets none"),
         ({"clips": 0}, "clips 0: at least 1"),
         ({"drift_frames": 20}, "drift over 20 frames"),
-        ({"long_sides_px": (16,)}, "at least 32"),
+        ({"long_sides_px": (16,)}, "a side of 16 pixels: at least 32"),
+        ({"models": (Model("a", long_side_px=0),)}, "a side of 0 pixels"),
     ],
 )
 def test_a_job_that_cannot_be_is_refused(changes: dict[str, object], said: str) -> None:

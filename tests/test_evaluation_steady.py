@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from golden import recipe
@@ -20,6 +22,7 @@ class Creeping(FlashDepthNet):
     share = 0.0
     echo = 0.0
     seen = 0
+    ends_at = 1000
     frames: list[float]
 
     def forward(
@@ -29,6 +32,8 @@ class Creeping(FlashDepthNet):
         self.frames.append(float(frame.double().sum()))
         disparity, after = super().forward(frame, state)
         median = 2.0 * (1.0 + self.share * self.seen) + self.echo * (1e4 + self.frames[-1])
+        if self.seen >= self.ends_at:
+            median = math.nan
         return torch.full_like(disparity, median), after
 
 
@@ -89,6 +94,16 @@ def test_nothing_but_sky_is_no_proof_of_steadiness(net: Creeping, picture: Tenso
         drift(net, picture, long_side_px=96, frames=21)
 
 
+def test_a_state_that_ends_in_no_number_has_drifted_without_end(
+    net: Creeping, picture: Tensor
+) -> None:
+    net.share, net.ends_at = 0.0, 24
+    found = drift(net, picture, long_side_px=96, frames=30)
+    net.ends_at = 1000
+    assert found.medians[20] == 2.0
+    assert found.percent == math.inf
+
+
 def test_twenty_frames_are_too_few_to_drift(net: Creeping, picture: Tensor) -> None:
     with pytest.raises(SettingsError, match="more than 20"):
         drift(net, picture, long_side_px=96, frames=20)
@@ -119,6 +134,13 @@ def test_where_the_picture_changes_depth_may() -> None:
     rgb[1, :, :20] = 0.6
     ramp[1, :20] += 0.5
     assert unrest(rgb, ramp) == 0.0
+
+
+def test_a_film_in_which_everything_changes_is_not_steady_but_unknown() -> None:
+    rgb, ramp = film(2)
+    rgb[1] += 0.1
+    with pytest.raises(SettingsError, match="no pixel of the film keeps its colour"):
+        unrest(rgb, ramp)
 
 
 def test_one_frame_has_no_unrest() -> None:

@@ -9,13 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flashdepth_vfx.evaluation.goals import report_text as report_text
-    from flashdepth_vfx.evaluation.goals import whole_report as whole_report
+    from flashdepth_vfx.evaluation.fetch import fetch_data as fetch_data
     from flashdepth_vfx.evaluation.job import SETS as SETS
     from flashdepth_vfx.evaluation.job import EvaluationJob as EvaluationJob
     from flashdepth_vfx.evaluation.job import Model as Model
     from flashdepth_vfx.evaluation.report import Report as Report
     from flashdepth_vfx.evaluation.run import evaluate as evaluate
+    from flashdepth_vfx.evaluation.tables import report_text as report_text
+    from flashdepth_vfx.evaluation.tables import report_to_plain as report_to_plain
 
 _HOME = {
     "SETS": "job",
@@ -23,8 +24,9 @@ _HOME = {
     "Model": "job",
     "Report": "report",
     "evaluate": "run",
-    "report_text": "goals",
-    "whole_report": "goals",
+    "fetch_data": "fetch",
+    "report_text": "tables",
+    "report_to_plain": "tables",
 }
 
 __all__ = sorted(_HOME)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from torch import Tensor
 
@@ -18,7 +17,12 @@ from flashdepth_vfx.evaluation.job import EvaluationJob
 from flashdepth_vfx.evaluation.metrics import accuracy, aligned
 from flashdepth_vfx.evaluation.report import Measures, Report, Row, Speed, Unrest
 from flashdepth_vfx.evaluation.sheet import draw_sheet
-from flashdepth_vfx.evaluation.temporal import flicker, temporal_alignment_error
+from flashdepth_vfx.evaluation.steady import Drift
+from flashdepth_vfx.evaluation.temporal import (
+    flicker,
+    has_still_points,
+    temporal_alignment_error,
+)
 from flashdepth_vfx.version import VERSION
 
 __all__ = ["Book", "constant_measures", "measures_of"]
@@ -26,15 +30,16 @@ __all__ = ["Book", "constant_measures", "measures_of"]
 
 @dataclass
 class Book:
-    """One evaluation on its way; `tell` is given a line of text now and then."""
+    """One evaluation on its way. `tell` hears lines that are kept, `show` what is being measured."""
 
     job: EvaluationJob
     contestants: Sequence[Contestant]
     tell: Callable[[str], None]
+    show: Callable[[str], None]
     sets: dict[str, str] = field(default_factory=dict)
     films: list[Unrest] = field(default_factory=list)
     speeds: list[Speed] = field(default_factory=list)
-    drift: dict[str, Any] = field(default_factory=dict)
+    drift: Drift | None = None
     skipped: list[str] = field(default_factory=list)
     _measured: dict[tuple[str, str, int | None], dict[str, Measures]] = field(
         default_factory=lambda: defaultdict(dict)
@@ -83,7 +88,8 @@ class Book:
             sizes=sizes,
             films=tuple(self.films),
             speeds=tuple(self.speeds),
-            **self.drift,
+            drift_percent=self.drift.percent if self.drift else None,
+            drift_medians=self.drift.medians if self.drift else {},
             per_frame=job.per_frame,
             seeds=job.seeds,
             hybrid=job.hybrid,
@@ -96,11 +102,15 @@ class Book:
 
 
 def measures_of(predicted: Tensor, clip: TruthClip) -> Measures:
-    """One prediction `(T, H, W)` of a clip. Raises `SettingsError` where nothing can be measured."""
+    """One prediction `(T, H, W)` of a clip.
+
+    Steadiness is None where nothing can be followed: without cameras, in one frame, or where all that is near moves.
+    Raises `SettingsError` where the truth has nothing to measure, or the prediction is not finite.
+    """
     truth = clip.truth_100_per_m
     right = accuracy(predicted, truth)
     fitted = aligned(predicted, truth)
-    followed = clip.cameras is not None and len(truth) > 1
+    followed = clip.cameras is not None and len(truth) > 1 and has_still_points(clip)
     return Measures(
         delta1=right.delta1,
         abs_rel=right.abs_rel,
@@ -112,7 +122,7 @@ def measures_of(predicted: Tensor, clip: TruthClip) -> Measures:
 
 
 def constant_measures(clip: TruthClip) -> Measures | SettingsError:
-    """Those of the constant, or why this clip shows nothing to measure: all sky, or nothing still.
+    """Those of the constant, or why this clip shows nothing to measure: all of it is sky, or unknown.
 
     Asked of the constant, whose numbers are sound: a model's own failure is no reason to leave a clip out.
     """

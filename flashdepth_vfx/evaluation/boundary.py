@@ -22,8 +22,9 @@ def boundary_f1(predicted_aligned: Tensor, truth_100_per_m: Tensor) -> float:
     the mean over t, weighted with t; that of the sequence is the mean over its frames. Depth ends at 70 m, so that
     the sky is what lies there. There is no tolerance: an edge one pixel off is one missed and one made up.
 
-    Two things are ours: a pair with an unknown pixel is left out, and so is a direction, or a t, in which neither
-    truth nor prediction has an edge, where the source counts 0 even for the truth itself. A frame whose truth has
+    Three things are ours. The prediction is aligned first, since ratios of depth need the shift that the source's
+    metric depth has. A pair with an unknown pixel is left out. And so is a direction, or a t, in which neither truth
+    nor prediction has an edge, where the source counts 0 even for the truth itself. A frame whose truth has
     no edge at all gives 0 to every prediction. Raises `ValueError` where the shapes differ.
     """
     require_same_shape(predicted_aligned, truth_100_per_m)

@@ -12,7 +12,7 @@ from torch import Tensor
 from flashdepth_vfx.errors import CorruptPlateError, PlateError
 from flashdepth_vfx.io import open_plates
 
-__all__ = ["Film", "load_films"]
+__all__ = ["FILMS", "Film", "load_film"]
 
 
 @dataclass(frozen=True)
@@ -25,35 +25,35 @@ class Film:
 
 @dataclass(frozen=True)
 class _Take:
-    """The frames of a file that are shown, from 0. There is no cut among them."""
+    """The frames of a film's file that are shown, from 0. There is no cut among them."""
 
     file: str
     first: int
     count: int
 
 
-_TAKES = (
+_TAKES = {
     # The cuts of this film are at frames 30, 76, 137, 187 and 242. In this take: a fence before a street.
-    _Take("bikes.mp4", 137, 50),
+    "bikes": _Take("bikes.mp4", 137, 50),
     # A talking head before a car window. Its pixels are 1.094 times as wide as high, and stay so.
-    _Take("carphone_pristine.mp4", 0, 96),
+    "carphone_pristine": _Take("carphone_pristine.mp4", 0, 96),
     # People who walk over a yard, from a camera that stands still.
-    _Take("vtest.avi", 0, 64),
-)
+    "vtest": _Take("vtest.avi", 0, 64),
+}
+
+FILMS = tuple(_TAKES)
+"""The names of all films."""
 
 
-def load_films(folder: Path) -> list[Film]:
-    """The takes in `folder/films`: `bikes`, `carphone_pristine`, `vtest`.
+def load_film(folder: Path, name: str) -> Film:
+    """The take of one of `FILMS`, from `folder/films`.
 
-    Raises `PlateError` where a file is not there, `CorruptPlateError` where it is damaged or too short.
+    Raises `PlateError` where its file is not there, `CorruptPlateError` where it is damaged or too short.
     """
-    return [_load(folder / "films", take) for take in _TAKES]
-
-
-def _load(folder: Path, take: _Take) -> Film:
-    path = folder / take.file
+    take = _TAKES[name]
+    path = folder / "films" / take.file
     if not path.is_file():
-        raise PlateError(path, "not there; `python benchmarks/fetch_evaluation_data.py` brings it")
+        raise PlateError(path, "not there; `flashdepth evaluate --fetch FOLDER` brings it")
     reader = open_plates(str(path), start_frame=0)
     try:
         if len(reader.frames) < take.first + take.count:
@@ -66,4 +66,4 @@ def _load(folder: Path, take: _Take) -> Film:
     finally:
         reader.close()
     rgb = np.ascontiguousarray(np.stack(frames).transpose(0, 3, 1, 2))
-    return Film(path.stem, torch.from_numpy(rgb))
+    return Film(name, torch.from_numpy(rgb))

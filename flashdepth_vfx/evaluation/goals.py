@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flashdepth_vfx.evaluation.report import Measures, Report, Speed, report_to_plain, table, tables
+from flashdepth_vfx.evaluation.report import Measures, Report, Speed
 
-__all__ = ["FILM_PX", "FILM_WORKING_PX", "Goal", "goals", "report_text", "whole_report"]
+__all__ = ["FILM_PX", "FILM_WORKING_PX", "Goal", "goals"]
 
 FILM_PX = (640, 272)
 """Width and height of the picture that speed is measured on."""
@@ -45,33 +45,6 @@ def goals(report: Report) -> tuple[Goal, ...]:
         _rate(report),
         _hybrid(report),
     )
-
-
-def report_text(report: Report) -> str:
-    """Everything, for people: what was run, the tables, what is missing, the goals."""
-    models = [["", "weights", "working size", "state", "sha256"]]
-    for m in report.models:
-        size, state = str(m.long_side_px or "own"), "carried" if m.carry_state else "none"
-        models.append([m.model, m.weights, size, state, m.sha256[:12]])
-    lines = [["", "goal", "measured", "reached"]]
-    for goal in goals(report):
-        reached = "-" if goal.reached is None else "yes" if goal.reached else "no"
-        lines.append([goal.name, goal.goal, goal.measured, reached])
-    skipped = [f"not measured: {line}" for line in report.skipped]
-    end = f"flashdepth_vfx {report.version}, {report.device}, {report.seconds:.0f} s"
-    parts = [
-        table(models, numbers=False),
-        tables(report),
-        "\n".join(skipped),
-        f"goals\n{table(lines, numbers=False)}",
-        end,
-    ]
-    return "\n\n".join(part for part in parts if part)
-
-
-def whole_report(report: Report) -> dict[str, object]:
-    """The report with its goals, as JSON can hold it."""
-    return report_to_plain(report, goals(report))
 
 
 def _at_least(report: Report, name: str, set_: str, least: float) -> Goal:

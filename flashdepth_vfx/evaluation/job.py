@@ -20,6 +20,7 @@ BASELINES = ("constant", "ramp")
 SETTLED_FRAME = 20
 """The first frame, counted from 1, that later ones are held against: in ten a state has seen enough of a scene."""
 
+_LEAST_PX = 32
 #: They are parts of file names.
 _NAME = re.compile(r"\w[\w.+-]*")
 _TAKEN = (*BASELINES, "truth")
@@ -45,7 +46,7 @@ class EvaluationJob:
 
     `per_frame` names the model without memory that it is compared with, `seeds` those trained as it was from other
     seeds, `hybrid` the one with a larger teacher; all are among `models`. `data` is a folder as
-    `benchmarks/fetch_evaluation_data.py` leaves it. `clips` made clips of `frames` frames, and `clips_per_level` of
+    `flashdepth evaluate --fetch` leaves it. `clips` made clips of `frames` frames, and `clips_per_level` of
     each level. At each of `long_sides_px` all models are measured again on the levels and the photographs. Raises
     `SettingsError`.
     """
@@ -78,9 +79,10 @@ class EvaluationJob:
                 raise SettingsError(f"{field} {getattr(self, field)}: at least 1")
         if self.drift_frames <= SETTLED_FRAME:
             raise SettingsError(f"drift over {self.drift_frames} frames: more than {SETTLED_FRAME}")
-        sides = (self.height_px, self.width_px, *self.long_sides_px)
-        if min(*sides, *(m.long_side_px or 32 for m in self.models)) < 32:
-            raise SettingsError(f"sizes {', '.join(map(str, sides))}: at least 32 pixels")
+        own = (m.long_side_px for m in self.models if m.long_side_px is not None)
+        for side in (self.height_px, self.width_px, *self.long_sides_px, *own):
+            if side < _LEAST_PX:
+                raise SettingsError(f"a side of {side} pixels: at least {_LEAST_PX}")
 
 
 def _check_names(job: EvaluationJob) -> None:
@@ -93,7 +95,7 @@ def _check_names(job: EvaluationJob) -> None:
             raise SettingsError(f"two models are called '{name}': write one of them as NAME=FILE")
         if name in _TAKEN or not _NAME.fullmatch(name):
             raise SettingsError(
-                f"a model cannot be called '{name}': letters, digits and . + - alone, and not "
+                f"a model cannot be called '{name}': letters, digits and . + - _ alone, and not "
                 f"{', '.join(_TAKEN)}; write it as NAME=FILE"
             )
     for part in (job.per_frame, job.hybrid, *job.seeds):

@@ -36,9 +36,9 @@ def aligned(predicted: Tensor, truth_100_per_m: Tensor) -> Tensor:
     """One sequence in any disparity, `(T, H, W)`, scaled and shifted onto the truth: `(T, H, W)` in 100/m.
 
     Least squares in disparity over the known pixels nearer than 70 m, one scale and one shift for all frames, as
-    FlashDepth evaluates. The scale is never negative: what has near and far the wrong way round becomes flat.
-    Raises `SettingsError` where the truth has no such pixel or the prediction is not finite, `ValueError` where
-    the shapes differ.
+    Video Depth Anything and FlashDepth evaluate. Ours alone: the scale is never negative, so that what has near and
+    far the wrong way round becomes flat, and earns nothing by being mirrored. Raises `SettingsError` where the truth
+    has no such pixel or the prediction is not finite, `ValueError` where the shapes differ.
     """
     near = _judged(predicted, truth_100_per_m)
     given, wanted = predicted[near].double(), truth_100_per_m[near].double()
@@ -53,7 +53,9 @@ def aligned(predicted: Tensor, truth_100_per_m: Tensor) -> Tensor:
 def accuracy(predicted: Tensor, truth_100_per_m: Tensor) -> Accuracy:
     """One sequence in any disparity, `(T, H, W)`, aligned and judged on the known pixels nearer than 70 m.
 
-    FlashDepth's own evaluation also counts the sky, as 70 m. Raises as `aligned` does.
+    Where others differ: FlashDepth's own evaluation also counts the sky, as 70 m; Video Depth Anything's takes the
+    mean over the pixels of each frame and then over the frames, where here every pixel of the sequence weighs the
+    same, so that a frame with few known pixels does not. Raises as `aligned` does.
     """
     near = _judged(predicted, truth_100_per_m)
     depth = near_depth_m(aligned(predicted.double(), truth_100_per_m)[near])

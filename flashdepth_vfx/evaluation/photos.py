@@ -15,7 +15,10 @@ from flashdepth_vfx.errors import CorruptPlateError, PlateError
 from flashdepth_vfx.evaluation.clip import TruthClip
 from flashdepth_vfx.io import open_plates
 
-__all__ = ["load_photos"]
+__all__ = ["PHOTOS", "load_photo"]
+
+PHOTOS = ("motorcycle", "aloe")
+"""The names of both."""
 
 Floats = NDArray[np.float32]
 
@@ -37,32 +40,22 @@ _UNREADABLE = (
 )
 
 
-def load_photos(folder: Path) -> list[TruthClip]:
-    """Motorcycle and Aloe from `folder/photos`, at full size; pixels without a measurement are below 0.
+def load_photo(folder: Path, name: str) -> TruthClip:
+    """One of `PHOTOS` from `folder/photos`, at full size; pixels without a measurement are below 0.
 
     The principal points are where the sets' authors have them, not in the middle of the frame: no `cameras`.
     Raises `PlateError` where a file is not there, `CorruptPlateError` where it cannot be read.
     """
     photos = folder / "photos"
-    motorcycle = _disparities(photos / "motorcycle_disp.npz")
-    aloe = np.rint(_pixels(photos / "aloeGT.png")[..., 0] * 255)
-    return [
-        _clip(
-            "motorcycle",
-            photos / "motorcycle_left.png",
-            motorcycle,
-            # Outside the measured the file holds infinity.
-            np.isfinite(motorcycle),
-            (_MOTORCYCLE_FOCAL_PX, _MOTORCYCLE_BASELINE_M, _MOTORCYCLE_OFFSET_PX),
-        ),
-        _clip(
-            "aloe",
-            photos / "aloeL.jpg",
-            aloe,
-            aloe > 0,
-            (_ALOE_FOCAL_PX, _ALOE_BASELINE_M, _ALOE_OFFSET_PX),
-        ),
-    ]
+    if name == "motorcycle":
+        disparity_px = _disparities(photos / "motorcycle_disp.npz")
+        # Outside the measured the file holds infinity.
+        known = np.isfinite(disparity_px)
+        rig = (_MOTORCYCLE_FOCAL_PX, _MOTORCYCLE_BASELINE_M, _MOTORCYCLE_OFFSET_PX)
+        return _clip(name, photos / "motorcycle_left.png", disparity_px, known, rig)
+    disparity_px = np.rint(_pixels(photos / "aloeGT.png")[..., 0] * 255)
+    rig = (_ALOE_FOCAL_PX, _ALOE_BASELINE_M, _ALOE_OFFSET_PX)
+    return _clip(name, photos / "aloeL.jpg", disparity_px, disparity_px > 0, rig)
 
 
 def _clip(
@@ -115,4 +108,4 @@ def _pixels(path: Path) -> Floats:
 
 def _require(path: Path) -> None:
     if not path.is_file():
-        raise PlateError(path, "not there; `python benchmarks/fetch_evaluation_data.py` brings it")
+        raise PlateError(path, "not there; `flashdepth evaluate --fetch FOLDER` brings it")

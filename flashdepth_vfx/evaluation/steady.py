@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ _SAME = 0.02
 class Drift:
     """`medians`: frame, counted from 1, to the median disparity, as the mean of the ten frames up to it.
 
-    `percent`: how far any of them is from that of frame 20.
+    `percent`: how far any of them is from that of frame 20; infinite where one is no number.
     """
 
     percent: float
@@ -67,8 +68,12 @@ def drift(net: FlashDepthNet, rgb: Tensor, long_side_px: int, frames: int = 1000
     settled = medians[SETTLED_FRAME]
     if settled < _SKY:
         raise SettingsError(
-            "the median disparity of the still scene is 0: the weights see sky in most of it, which cannot drift"
+            f"the median disparity of the still scene is below {_SKY}: the weights see sky in most of it, which "
+            "cannot drift"
         )
+    # of numbers and NaN, max gives whatever comes first
+    if not all(map(math.isfinite, medians.values())):
+        return Drift(math.inf, medians)
     away = max(abs(median - settled) for median in medians.values())
     return Drift(100.0 * away / settled, medians)
 
@@ -79,22 +84,24 @@ def unrest(rgb: Tensor, disparity: Tensor) -> float:
     `rgb` `(T, 3, H, W)` in [0, 1], `disparity` `(T, H, W)`. The mean, over pairs of frames, of the mean change of
     disparity over the pixels whose colour changes by less than 0.02; the range is from the 5th to the 95th
     percentile. Nobody measured these scenes: a thing may move and look the same. Without range, 0. Raises
-    `SettingsError` for a single frame.
+    `SettingsError` for a single frame, and where no pixel keeps its colour.
     """
     if len(rgb) < 2:
         raise SettingsError("a film of one frame has no unrest")
+    changes = []
+    for t in range(len(rgb) - 1):
+        same = (rgb[t + 1] - rgb[t]).abs().amax(0) < _SAME
+        if bool(same.any()):
+            changes.append(float((disparity[t + 1] - disparity[t])[same].abs().mean()))
+    if not changes:
+        raise SettingsError("no pixel of the film keeps its colour from one frame to the next")
     # quantile takes 2^24 numbers at most
     some = disparity[:, ::4, ::4].flatten().float()
     some = some[:: max(len(some) >> 20, 1)]
     low, high = torch.quantile(some, torch.tensor([0.05, 0.95])).tolist()
     if high - low < 1e-6:
         return 0.0
-    changes = []
-    for t in range(len(rgb) - 1):
-        same = (rgb[t + 1] - rgb[t]).abs().amax(0) < _SAME
-        if bool(same.any()):
-            changes.append(float((disparity[t + 1] - disparity[t])[same].abs().mean()))
-    return 100.0 * sum(changes) / max(len(changes), 1) / float(high - low)
+    return 100.0 * sum(changes) / len(changes) / float(high - low)
 
 
 def _at_working_size(net: FlashDepthNet, rgb: Tensor, long_side_px: int) -> Tensor:

@@ -31,11 +31,14 @@ def temporal_alignment_error(predicted_aligned: Tensor, clip: TruthClip) -> floa
     depth z predicted at the place where it falls: |z' - z| / z. And so back from the next frame to this one. The
     result is the mean over pixels, then over all pairs of neighbouring frames in both directions.
 
-    A pixel counts when the truth says that the other frame shows the same still surface: nearer than 70 m and not
-    moving by itself at both ends, and its true depth, moved, within 2 % of the true depth where it falls. The
-    source leaves out what the prediction moves out of the frame. Here that is compared with the nearest pixel of the
-    frame, so that all predictions are judged on the same pixels and none gains by losing its worst. Predicted depth
-    ends at 70 m.
+    The source's code rounds the place to a whole pixel, lets the last of several points that fall on it win, takes
+    every pixel with known depth, hidden or moving ones too, and counts a pair without points as 0. Here the place is
+    read bilinearly, or the truth itself would have an error, and a pixel counts when the truth says that the other
+    frame shows the same still surface: nearer than 70 m and not moving by itself at both ends, and its true depth,
+    moved, within 2 % of the true depth where it falls. A pair in which no pixel counts is left out. The source also
+    leaves out what the prediction moves out of the frame. Here that is compared with the nearest pixel of the frame,
+    so that all predictions are judged on the same pixels and none gains by losing its worst. Predicted depth ends
+    at 70 m.
 
     Raises `SettingsError` for a clip of one frame, without cameras, or in which no pixel counts (ask
     `has_still_points`), `ValueError` where the shapes differ.

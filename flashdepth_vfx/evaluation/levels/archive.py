@@ -36,7 +36,7 @@ class Archive:
         if not paths:
             raise PlateError(
                 folder,
-                "no game levels (*.pk3) there; `python benchmarks/fetch_evaluation_data.py` brings them",
+                "no game levels (*.pk3) there; `flashdepth evaluate --fetch FOLDER` brings them",
             )
         self._files: dict[str, tuple[Path, zipfile.ZipFile, zipfile.ZipInfo]] = {}
         self._open: list[zipfile.ZipFile] = []

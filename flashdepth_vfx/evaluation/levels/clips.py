@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from flashdepth_vfx.errors import CorruptPlateError, SettingsError
+from flashdepth_vfx.errors import CorruptPlateError, PlateError, SettingsError
 from flashdepth_vfx.evaluation.clip import Cameras, TruthClip
 from flashdepth_vfx.evaluation.levels.archive import Archive
 from flashdepth_vfx.evaluation.levels.bsp import Lumps, read_lumps
@@ -47,7 +47,7 @@ def level_clips(
     A level is usable when at least four fifths of its area have their picture in the archives. Each clip has its
     own seed, of `seed`, the level's name and its number, so that more clips leave the first ones as they are.
     Nothing moves by itself: `still` is all True. Raises `SettingsError`, `DeviceError` without moderngl or EGL,
-    `PlateError` where there are no levels, `CorruptPlateError` for a damaged one.
+    `PlateError` where no level is usable, `CorruptPlateError` for a damaged one.
     """
     if clips_per_map < 1 or frames < 1 or min(height_px, width_px) < _MIN_SIDE_PX:
         raise SettingsError(
@@ -62,16 +62,24 @@ def _clips(
 ) -> Iterator[TruthClip]:
     with Archive(folder) as archive, open_context() as context:
         stage = Stage(context, *size)
+        usable = 0
         for name in archive.levels():
             lumps = read_lumps(*archive.level(name))
             triangles = triangles_of(lumps)
             if painted_share(triangles, archive) < _PAINTED or not len(starts_of(lumps)):
                 continue
+            usable += 1
             stage.load(lumps, triangles, archive)
             for number in range(clips_per_map):
                 rng = np.random.default_rng((seed, zlib.crc32(name.encode()), number))
                 yield _clip(f"{name}-{number}", rng, lumps, stage, frames, size[1])
         stage.release()
+        if not usable:
+            raise PlateError(
+                folder,
+                f"none of its {len(archive.levels())} levels has its pictures and a place to start "
+                "from; `flashdepth evaluate --fetch FOLDER` brings both archives",
+            )
 
 
 def painted_share(triangles: Triangles, archive: Archive) -> float:
