@@ -109,15 +109,15 @@ def test_the_shutter_is_closed_at_once_in_most_clips() -> None:
 def test_most_clips_are_exposed_nearly_right_and_some_are_two_stops_off() -> None:
     stops = draw_looks(range(1000), 1, 0.0)["exposure_stops"][:, 0]
     assert np.abs(stops).max() <= 2.0
-    assert 0.6 < (np.abs(stops) < 0.7).mean() < 0.8
-    assert 0.04 < (stops > 1.2).mean() < 0.1
-    assert 0.04 < (stops < -1.2).mean() < 0.1
+    assert 0.75 < (np.abs(stops) < 0.7).mean() < 0.9
+    assert 0.02 < (stops > 1.2).mean() < 0.07
+    assert 0.02 < (stops < -1.2).mean() < 0.07
 
 
 def test_exposure_flicker_changes_frames_and_never_the_exposure_of_the_clip() -> None:
-    grey = torch.full((32, 4, 3, 16, 16), 0.2)
-    look = dataclasses.replace(looks(32, 4, 1.0), grain=torch.zeros(32))
-    levels = develop(grey, torch.ones(32, 4, 16, 16), look).mean((2, 3, 4))
+    grey = torch.full((128, 4, 3, 8, 8), 0.2)
+    look = dataclasses.replace(looks(128, 4, 1.0), grain=torch.zeros(128))
+    levels = develop(grey, torch.ones(128, 4, 8, 8), look).mean((2, 3, 4))
     brighter = look.exposure_stops[:, 1:] > look.exposure_stops[:, :-1] + 0.5
     assert bool(brighter.any())
     # a clip that is burnt out already can only stay so

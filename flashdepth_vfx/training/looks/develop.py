@@ -18,7 +18,8 @@ from flashdepth_vfx.training.looks.look import Look, per_clip
 
 __all__ = ["develop", "mirror"]
 
-_MEAN_LEVEL = 0.35
+#: the usual 0.18 of a grey card, and a third of a stop for what is brighter than cards
+_MEAN_LEVEL = 0.23
 _BRIGHTEST = 16.0
 _METER_STEP = 4
 

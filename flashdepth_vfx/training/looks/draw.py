@@ -41,9 +41,9 @@ def _draw_look(seed: int, frames: int, flicker: float) -> Arrays:
         # black and white is rare in plates, a washed-out or a rich picture is not
         "saturation": 0.0 if draw.chance(0.07) else draw.between(0.4, 1.35),
         # haze of a raised black, or blacks that a grade has crushed
-        "lift": draw.between(-0.06, 0.15) if draw.chance(0.3) else 0.0,
+        "lift": draw.between(-0.05, 0.12) if draw.chance(0.25) else 0.0,
         # previews, proxies and films from a phone; 95 cannot be seen, 30 can by anyone
-        "jpeg_quality": draw.between(30.0, 95.0) if draw.chance(0.4) else 0.0,
+        "jpeg_quality": draw.between(30.0, 95.0) if draw.chance(0.3) else 0.0,
         "flip": float(draw.chance(0.5)),
     }
     look = {name: np.asarray(value, dtype=np.float32) for name, value in values.items()}
@@ -55,9 +55,9 @@ def _draw_look(seed: int, frames: int, flicker: float) -> Arrays:
 
 
 def _exposure(draw: Draw) -> float:
-    """Stops from the right exposure: nearly right in most clips, in a fifth of them wrong by up to two stops."""
-    if draw.chance(0.8):
-        return min(max(draw.normal(0.4), -1.2), 1.2)
+    """Stops from the right exposure: nearly right in most clips, in an eighth of them wrong by up to two stops."""
+    if draw.chance(0.875):
+        return min(max(draw.normal(0.35), -1.0), 1.0)
     # a night that stays dark, a window that burns out
     return draw.between(0.7, 2.0) * (1.0 if draw.chance(0.5) else -1.0)
 
@@ -71,18 +71,18 @@ def _white(draw: Draw) -> Array:
 def _lens(draw: Draw) -> dict[str, object]:
     """A lens: as clean as a modern zoom, or an old one wide open."""
     away = draw.normal(0.0012)
-    scatter = draw.scale(0.006, 0.08) if draw.chance(0.4) else 0.0
+    scatter = draw.scale(0.006, 0.06) if draw.chance(0.3) else 0.0
     # film lets light through to its back and returns the red of it; glass scatters all colours alike
     tint = [1.0, draw.between(0.3, 0.7), draw.between(0.15, 0.5)] if draw.chance(0.4) else [1.0] * 3
     return {
         # a shutter of 180 degrees is 0.5; most footage of slow things shows none of it
         "shutter": draw.between(0.2, 0.9) if draw.chance(0.25) else 0.0,
         # 35 mm at f/8 opens 4 mm, 50 mm at f/2 25 mm and magnifies 1.4 times, 85 mm at f/1.8 47 mm and 2.4 times
-        "aperture_mm": draw.scale(4.0, 110.0) if draw.chance(0.45) else 0.0,
+        "aperture_mm": draw.scale(3.0, 90.0) if draw.chance(0.3) else 0.0,
         # what a shot is about is rarely at its rim, and more often below its middle than above
         "focus_at": [draw.between(0.3, 0.95), draw.between(0.15, 0.85)],
         # a plate scaled down well is sharp to the pixel; one scaled up, or out of focus, is not
-        "blur_px": draw.scale(0.3, 0.85) if draw.chance(0.75) else draw.scale(0.85, 2.2),
+        "blur_px": draw.scale(0.3, 0.8) if draw.chance(0.85) else draw.scale(0.8, 1.8),
         # 0.1 % is a pixel at the rim of a 2K plate: what good lenses keep below and cheap ones do not
         "aberration": [away, -away * draw.between(0.3, 1.0)] if draw.chance(0.35) else [0.0, 0.0],
         "vignette": draw.between(0.0, 0.55) if draw.chance(0.4) else 0.0,
@@ -94,7 +94,7 @@ def _grain(draw: Draw) -> dict[str, object]:
     """None (a clean render, a denoised plate), up to a night's: 0.07 is a signal-to-noise ratio of 6 at mid grey."""
     film = draw.chance(0.4)
     return {
-        "grain": draw.between(0.0, 0.17) ** 1.5 if draw.chance(0.7) else 0.0,
+        "grain": draw.between(0.0, 0.17) ** 1.5 if draw.chance(0.55) else 0.0,
         # blue is the slowest layer of a film, and the weakest channel of a sensor under a lamp
         "grain_rgb": [draw.between(0.85, 1.15), draw.between(0.75, 1.0), draw.between(1.0, 1.6)],
         "grain_film": draw.between(0.6, 1.0) if film else draw.between(0.0, 0.15),
@@ -103,7 +103,7 @@ def _grain(draw: Draw) -> dict[str, object]:
 
 def _tone(draw: Draw) -> dict[str, object]:
     """A curve: log, a film's S with toe and shoulder, a soft shoulder alone, or video that clips."""
-    log = draw.chance(0.15)
+    log = draw.chance(0.1)
     kind = draw.pick([0.4, 0.3, 0.3])
     return {
         # film prints and the usual display transforms have a slope of 1.2 to 1.6 at mid grey

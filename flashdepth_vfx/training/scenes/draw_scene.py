@@ -18,8 +18,9 @@ from flashdepth_vfx.training.scenes.worth import shows_something
 __all__ = ["draw_scenes"]
 
 _NOWHERE_M = -1e6
-_FOREGROUND_CHANCE = 0.4
-_CLEAR_M = 0.08
+_FOREGROUND_CHANCE = 0.3
+#: how near the camera comes to anything: a hand, and more where the scene is larger
+_CLEAR_M, _CLEAR_SHARE = 0.1, 0.04
 _TRIES = 4
 #: a wall that fills the frame is a picture too, but one in thirty is enough
 _KEPT_ALL_THE_SAME = 0.15
@@ -79,7 +80,8 @@ def _solids(stage: Stage, eye_m: Array, stride: int) -> Arrays:
         pivot[slot] = motion.pivot_m
         if part.kind is Kind.CUTOUT:
             mask[slot - slot_range(Kind.CUTOUT).start] = part.mask
-    centre[_in_the_way(to_unit, centre, half, velocity, eye_m)] = _NOWHERE_M
+    clear_m = _CLEAR_M + _CLEAR_SHARE * stage.size_m
+    centre[_in_the_way(to_unit, centre, half, velocity, eye_m, clear_m)] = _NOWHERE_M
     return {
         "to_unit": to_unit,
         "centre_m": centre,
@@ -95,7 +97,7 @@ def _solids(stage: Stage, eye_m: Array, stride: int) -> Arrays:
 
 
 def _in_the_way(
-    to_unit: Array, centre: Array, half: Array, velocity: Array, eye_m: Array
+    to_unit: Array, centre: Array, half: Array, velocity: Array, eye_m: Array, clear_m: float
 ) -> NDArray[np.bool_]:
     """Which solids hold the camera, or nearly, on any frame: bool `(N,)`."""
     frame = np.arange(len(eye_m))[:, None, None]
@@ -105,7 +107,7 @@ def _in_the_way(
     # a cut-out's third half size is 1 m by convention, but it has no thickness
     local[:, flat, 2] *= half[flat, 2] / 0.01
     thick[flat, 2] = 0.01
-    blocked: NDArray[np.bool_] = (np.abs(local) < 1.0 + _CLEAR_M / thick).all(-1).any(0)
+    blocked: NDArray[np.bool_] = (np.abs(local) < 1.0 + clear_m / thick).all(-1).any(0)
     return blocked
 
 

@@ -52,8 +52,9 @@ def floating(draw: Draw) -> Stage:
 
 def add_foreground(draw: Draw, stage: Stage) -> None:
     """Near things anywhere in the frame, the top included: low in the frame is not the same as near."""
-    for _ in range(draw.count(1, 3)):
-        depth = stage.size_m * draw.scale(0.03, 0.3) + 0.12
+    for _ in range(draw.count(1, 2)):
+        # not at the lens: nothing tells how near a bar before everything else is
+        depth = stage.size_m * draw.scale(0.08, 0.4) + 0.3
         across, up = draw.between(-1.0, 1.0), draw.between(-0.7, 0.9)
         place = stage.eye.through(across, up, depth)
         reach = depth * math.tan(stage.eye.half_fov_rad)
@@ -77,12 +78,12 @@ def add_foreground(draw: Draw, stage: Stage) -> None:
 
 
 LAYOUTS: tuple[tuple[Callable[[Draw], Stage], float], ...] = (
-    (room, 0.3),
+    (room, 0.32),
     (street, 0.2),
     (crowd, 0.1),
-    (country, 0.11),
+    (country, 0.13),
     (terrain, 0.06),
     (table_top, 0.16),
-    (floating, 0.07),
+    (floating, 0.03),
 )
 """Each kind of scene and how often it is drawn."""

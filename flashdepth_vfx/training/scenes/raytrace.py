@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from flashdepth_vfx.training.scenes.clip import Clip
+from flashdepth_vfx.training.scenes.draw import MIRROR
 from flashdepth_vfx.training.scenes.scene import Scene
-from flashdepth_vfx.training.scenes.shading import shade, surfaces
+from flashdepth_vfx.training.scenes.shading import Seen, shade, surfaces
 from flashdepth_vfx.training.scenes.shell import rays
 from flashdepth_vfx.training.scenes.solids import MISS, SLOTS, Solids, first_hit
 from flashdepth_vfx.training.scenes.views import views_at
@@ -150,13 +151,22 @@ def _draw_views(
     depth, slot = first_hit(solids, view["eye_m"][:, None], direction, 1e-3)
     seen = find(view, direction, depth, slot)
     blocker, _ = first_hit(solids, seen["lifted"], seen["to_light"], 1e-3)
-    met = first_hit(solids, seen["lifted"], seen["mirrored"], 1e-3)
-    rgb = colour(view, direction, focal_px, seen, blocker, met)
+    rgb = colour(view, direction, focal_px, seen, blocker, _met(view, solids, seen))
     sky = seen["depth"] >= MISS / 2
     disparity = torch.where(sky, 0.0, 100.0 / seen["depth"])
     slot = torch.where(sky, -1, seen["slot"])
     shape = (-1, height_px, width_px)
     return rgb.mT.reshape(-1, 3, *shape[1:]), disparity.reshape(shape), slot.reshape(shape)
+
+
+def _met(view: dict[str, Tensor], solids: Solids, seen: Seen) -> tuple[Tensor, Tensor]:
+    """What the mirrored rays meet first, as `first_hit`; in scenes without a mirror a CPU need not look."""
+    slot = seen["slot"]
+    mirrors = view["surface"][..., MIRROR].gather(1, slot)
+    # on a GPU the question would cost more than the rays
+    if slot.device.type == "cpu" and not bool(mirrors.any()):
+        return torch.full_like(seen["depth"], MISS), torch.zeros_like(slot)
+    return first_hit(solids, seen["lifted"], seen["mirrored"], 1e-3)
 
 
 @functools.cache
