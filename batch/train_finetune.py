@@ -13,6 +13,7 @@ import click
 import flashdepth_vfx
 
 from .debug import debug_option
+from .signals import stop_on_signals
 from .streams import say
 from .table import aligned
 
@@ -33,7 +34,7 @@ The folder of --data holds a folder for each shot, however deep: a plate sequenc
 depth, or one sequence with a depth channel. A shot.json beside the frames states for its shot what the options state
 for all: {"scene_unit_m": 0.01, "depth_is": "z"}. Depth is planar and unfiltered: inf is sky, NaN and 0 are unknown.
 Every fifth shot is held out, to tell the error before and after; nothing in the weights names a shot.
-The same command goes on where a run was cut off.
+Ctrl-C ends the training with its checkpoint written; the same command goes on from there, or where it was cut off.
 """
 
 _READING = (
@@ -90,13 +91,21 @@ _TRAINING = (
         "--height-px", type=click.IntRange(1), help="Height of a clip.  [default: the shots' shape]"
     ),
     click.option(
-        "--made-share", type=float, help="Share of made scenes, not to forget.  [default: 0.25]"
+        "--made-share",
+        type=float,
+        help="Share of made scenes, against forgetting.  [default: 0.25]",
     ),
     click.option(
-        "--encoder-rate", type=float, help="Train the encoder too, so fast.  [default: 0]"
+        "--encoder-rate",
+        type=click.FloatRange(0),
+        help="Train the encoder too, so fast.  [default: 0]",
     ),
-    click.option("--decoder-rate", type=float, help="[default: 1e-4]"),
-    click.option("--temporal-rate", type=float, help="[default: 1e-4]"),
+    click.option(
+        "--decoder-rate", type=click.FloatRange(0), help="How fast it learns.  [default: 1e-4]"
+    ),
+    click.option(
+        "--temporal-rate", type=click.FloatRange(0), help="How fast it learns.  [default: 1e-4]"
+    ),
     click.option(
         "--augment/--no-augment", default=None, help="Mild gamma and gain.  [default: on]"
     ),
@@ -106,7 +115,7 @@ _TRAINING = (
         metavar="N",
         help="Made scenes to tell the error on.  [default: 16]",
     ),
-    click.option("--seed", type=int, help="[default: 0]"),
+    click.option("--seed", type=int, help="Which clips are drawn.  [default: 0]"),
     click.option(
         "--workers", type=click.IntRange(1), help="Threads that read ahead.  [default: 4]"
     ),
@@ -158,7 +167,8 @@ def command(data: Path, output: Path | None, check: bool, as_json: bool, **given
         return
     if output is None:
         raise click.UsageError("name the weights to write: -o FILE.safetensors")
-    result = training.fine_tune(settings, output, _tell_line, _tell_shots)
+    with stop_on_signals() as stop:
+        result = training.fine_tune(settings, output, _tell_line, _tell_shots, stop)
     click.echo(json.dumps(_plain(result)) if as_json else aligned(_errors(result.rows)))
 
 
@@ -173,7 +183,7 @@ def _tell_line(line: dict[str, Any]) -> None:
 
 def _tell_shots(reports: Sequence[flashdepth_vfx.training.ShotReport]) -> None:
     for row in aligned(_shots(reports)).splitlines():
-        click.echo(row, err=True)
+        say(row)
 
 
 def _shots(reports: Sequence[flashdepth_vfx.training.ShotReport]) -> Iterator[tuple[str, ...]]:

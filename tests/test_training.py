@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from training_kit import (
     stage_settings,
 )
 
-from flashdepth_vfx.errors import SettingsError, WeightsError
+from flashdepth_vfx.errors import Interrupted, SettingsError, WeightsError
 from flashdepth_vfx.model import FlashDepthNet, TemporalState
 from flashdepth_vfx.training import train as loop
 from flashdepth_vfx.training.checkpoint import load_checkpoint
@@ -36,6 +37,10 @@ Line = dict[str, Any]
 
 class _StopError(Exception):
     """The run is cut off."""
+
+
+def _ignored(line: Line) -> None:
+    """A log that nobody reads."""
 
 
 def _stop_at(step: int) -> Callable[[Line], None]:
@@ -115,9 +120,61 @@ def test_checkpoints_are_written_where_clips_begin(
     assert written == [4]
 
 
-def test_training_without_an_end_is_refused() -> None:
-    with pytest.raises(SettingsError, match="minutes"):
-        stage_settings("stage1", steps=None)
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [({"steps": None}, "minutes"), ({"steps": 0}, "0 steps"), ({"minutes": 0.0}, "0 minutes"),
+     ({"minutes": math.nan}, "nan minutes"), ({"warmup_steps": 0}, "warmup_steps of 0"),
+     ({"log_every": 0}, "log_every of 0"), ({"encoder_rate": -1e-4}, "below 0"),
+     ({"encoder_rate": 0.0, "decoder_rate": 0.0}, "has to be above")],
+)  # fmt: skip
+def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], word: str) -> None:
+    with pytest.raises(SettingsError, match=word):
+        stage_settings("stage1", **changes)
+
+
+def test_a_run_goes_on_only_from_what_it_began_as(tmp_path: Path) -> None:
+    settings, path = stage_settings("stage1", steps=1), tmp_path / "run.pt"
+    source = made_source(settings.data)
+    begun = [{"encoder": "found.pth", "license": "unknown"}]
+    train(network(), settings, source, path, begun, CPU, _ignored)
+    before = path.read_bytes()
+    # or the file would say that it is free
+    more, free = dataclasses.replace(settings, steps=2), [{"encoder": "random"}]
+    with pytest.raises(WeightsError, match=r"run\.pt: begun from other weights"):
+        train(network(), more, source, path, free, CPU, _ignored)
+    assert path.read_bytes() == before
+    assert train(network(), more, source, path, begun, CPU, _ignored) == 1
+    assert train(network(), more, source, path, begun, CPU, _ignored) == 0
+
+
+def test_rates_are_those_that_are_told_now(tmp_path: Path) -> None:
+    settings, path = stage_settings("stage1", steps=1), tmp_path / "run.pt"
+    run(network(), settings, path)
+    run(network(), dataclasses.replace(settings, steps=2, decoder_rate=5e-4), path)
+    groups = load_checkpoint(path).optimizer["param_groups"]
+    assert {group["peak"] for group in groups} == {3e-4, 5e-4}
+    assert load_checkpoint(path).history[-1]["settings"]["decoder_rate"] == 5e-4
+
+
+@pytest.mark.parametrize(("stage", "kept"), [("stage1", 1), ("stage2", 2)])
+def test_told_to_stop_it_stops_where_a_clip_begins_and_goes_on_as_unbroken(
+    stage: str, kept: int, tmp_path: Path
+) -> None:
+    settings, stop = stage_settings(stage, steps=3), threading.Event()
+    source, whole, path = made_source(settings.data), network(), tmp_path / "stopped.pt"
+    run(whole, settings, tmp_path / "whole.pt")
+    stop.set()
+    with pytest.raises(Interrupted, match=f"after step {kept}"):
+        train(network(), settings, source, path, [], CPU, _ignored, stop=stop)
+    assert load_checkpoint(path).step == kept
+    resumed = network(seed=2)
+    assert train(resumed, settings, source, path, [], CPU, _ignored) == 3 - kept
+    assert changed(resumed, whole.state_dict()) == set()
+
+
+def test_however_short_a_run_its_last_step_is_told(tmp_path: Path) -> None:
+    settings = stage_settings("stage1", steps=2, log_every=50)
+    assert [line["step"] for line in run(network(), settings, tmp_path / "run.pt")] == [2]
 
 
 def test_training_ends_when_its_minutes_are_over(tmp_path: Path) -> None:

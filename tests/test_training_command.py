@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import OpenImageIO
 import pytest
 import torch
+from conftest import environment
 from safetensors.torch import load_file
 from training_kit import write_checkpoint
 
@@ -18,7 +23,7 @@ from flashdepth_batch import main as batch_main
 from flashdepth_vfx import training
 from flashdepth_vfx.training.checkpoint import load_checkpoint
 
-_COMMANDS = ["stage1", "stage2", "export", "preview", "fine-tune"]
+_COMMANDS = ["stage1", "stage2", "export", "blend", "preview", "fine-tune"]
 _SMALL = ["--height-px", "64", "--width-px", "64", "--clips", "1"]
 _ONE_STEP = ["--steps", "1", "--warmup-steps", "1", "--log-every", "1"]
 
@@ -101,6 +106,47 @@ def test_the_same_command_again_goes_on_where_it_was(
     assert flashdepth("train", "stage1", one, *_SMALL, *again) == 0
     assert [line["step"] for line in _lines(capsys)] == [1, 2]
     assert load_checkpoint(one).step == 2
+    assert flashdepth("train", "stage1", one, *_SMALL, *again) == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "one.pt had ended before" in told.err
+
+
+def test_a_key_ends_it_with_its_checkpoint_written(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    one = tmp_path / "one.pt"
+
+    def press() -> None:
+        until = time.monotonic() + 60.0
+        while not one.exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    often = ["--steps", "1000", "--log-every", "1", "--checkpoint-seconds", "0"]
+    assert flashdepth("train", "stage1", one, *_SMALL, *often) == 143
+    presser.join()
+    told = capfd.readouterr()
+    steps = len(told.out.splitlines())
+    assert 1 <= steps < 1000
+    assert load_checkpoint(one).step == steps
+    assert told.err.splitlines()[-1].startswith(f"interrupted: stopped after step {steps}")
+
+
+def test_a_log_that_nobody_reads_ends_no_training(tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "flashdepth_batch", "train", "stage1", "one.pt", *_SMALL]
+    with subprocess.Popen(
+        [*line, "--steps", "2", "--log-every", "1"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (0, b"")
+    assert load_checkpoint(tmp_path / "one.pt").step == 2
 
 
 def test_what_cannot_be_is_refused_in_one_line(
@@ -115,10 +161,19 @@ def test_what_cannot_be_is_refused_in_one_line(
         (["stage2", out, *_SMALL, *_ONE_STEP, "--from", broken], "broken.pt"),
         (["stage2", out, *_SMALL, *_ONE_STEP, "--from", tmp_path / "absent.pt"], "absent.pt"),
         (["export", broken, tmp_path / "w.safetensors"], "broken.pt"),
+        (["export", broken, tmp_path / "w.safetensors", "--long-side-px", "0"], "--long-side-px"),
         (["preview", tmp_path / "p.png", "--count", "0"], "nothing to show"),
+        (["stage1", tmp_path / "one", *_SMALL, *_ONE_STEP], "should end in .pth, .pt"),
+        (["stage1", tmp_path / "one.safetensors", *_SMALL, *_ONE_STEP], "should end in .pth, .pt"),
+        (["stage1", out, *_SMALL, "--steps", "0"], "--steps"),
+        (["stage1", out, *_SMALL, "--minutes", "0"], "--minutes"),
+        (["stage1", out, *_SMALL, *_ONE_STEP, "--width-px", "100"], "multiple of 32"),
+        (["stage1", out, *_SMALL, *_ONE_STEP, "--device", "tpu"], "cpu, cuda or cuda:N"),
+        (["stage1", broken / "one.pt", *_SMALL, *_ONE_STEP], "is not a folder"),
     ]
-    if not torch.cuda.is_available():
-        asked.append((["stage1", out, *_SMALL, *_ONE_STEP, "--device", "cuda"], "no CUDA device"))
+    name = "cuda:64" if torch.cuda.is_available() else "cuda"
+    word = "there are" if torch.cuda.is_available() else "no CUDA device"
+    asked.append((["stage1", out, *_SMALL, *_ONE_STEP, "--device", name], word))
     for arguments, word in asked:
         assert flashdepth("train", *arguments) in (1, 2), arguments
         said = capsys.readouterr().err.strip().splitlines()

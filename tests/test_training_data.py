@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from conftest import environment
 
+from flashdepth_vfx.errors import SettingsError
 from flashdepth_vfx.training import data
 from flashdepth_vfx.training.data import HELD_OUT, Batch, DataSettings, batches, held_out
 from flashdepth_vfx.training.looks import Look, develop, draw_looks
@@ -51,6 +57,56 @@ def test_a_step_sees_the_same_wherever_the_run_began(chunks: int) -> None:
 def test_processes_that_draw_ahead_change_nothing() -> None:
     for one, two in zip(taken(settings(), 2, 3), taken(settings(workers=2), 2, 3), strict=True):
         assert_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [({name: 0}, name) for name in ("clips", "frames", "height_px", "width_px", "stride", "chunks")]
+    + [({"workers": -1}, "workers"), ({"flicker": 1.5}, "chance"), ({"seed": -1}, "held-out")],
+)
+def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], word: str) -> None:
+    with pytest.raises(SettingsError, match=word):
+        settings(**changes)
+
+
+_DRAWS_AND_DIES = """
+import multiprocessing, os, signal, torch
+from flashdepth_vfx.training.data import DataSettings, batches
+drawn = batches(DataSettings(0, 1, 1, 8, 16, 0.5, workers=2), 0, torch.device("cpu"))
+next(drawn)
+workers = [worker.pid for worker in multiprocessing.active_children()]
+for worker in workers:
+    os.kill(worker, signal.SIGINT)
+    os.kill(worker, signal.SIGTERM)
+# more than they had drawn ahead
+for _ in range(12):
+    next(drawn)
+print(*workers, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc what still runs")
+def test_workers_end_with_the_process_they_draw_for_and_by_no_signal_of_a_key() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _DRAWS_AND_DIES],
+        env=environment(), stdout=subprocess.PIPE, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    workers = done.stdout.split()
+    assert len(workers) == 2
+    until = time.monotonic() + 20.0
+    while any(map(_runs, workers)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(_runs, workers))
+
+
+def _runs(pid: str) -> bool:
+    """One that has ended and that nobody has asked about yet is a zombie."""
+    try:
+        stat = Path("/proc", pid, "stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def test_two_ranks_see_between_them_what_one_sees_of_twice_as_many_clips() -> None:

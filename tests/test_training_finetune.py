@@ -6,8 +6,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from plates import write_exr
+from safetensors import safe_open
 from safetensors.torch import load_file
 from studio_kit import SECRET, write_show
 
@@ -140,6 +143,19 @@ def test_sizes_that_the_network_cannot_take_are_refused(
     show = write_show(tmp_path / "show", 2)
     with pytest.raises(SettingsError, match="multiple of 32, from"):
         tune(settings(show, nano_weights, height_px=side), tmp_path / "a.safetensors")
+
+
+def test_a_clip_has_the_shape_of_its_shot_upright_too(tmp_path: Path, nano_weights: Path) -> None:
+    for frame in (1001, 1002):
+        write_exr(
+            tmp_path / "show" / f"plate.{frame}.exr", {"RGB": np.ones((96, 48, 3), np.float16)}
+        )
+        write_exr(tmp_path / "show" / f"z.{frame}.exr", {"Z": np.full((96, 48), 5.0, np.float32)})
+    out = tmp_path / "a.safetensors"
+    tune(settings(tmp_path / "show", nano_weights, width_px=32, height_px=None, steps=1), out)
+    assert load(out).entry.default_long_side_px == 128
+    with safe_open(out, "pt") as file:
+        assert file.metadata()["trained_at_px"] == "32x64"
 
 
 # the whole way

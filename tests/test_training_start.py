@@ -66,6 +66,14 @@ def test_an_encoder_of_another_size_is_refused(tmp_path: Path) -> None:
         new_network("s", tmp_path / "lite2.pth", seed=0)
     with pytest.raises(SettingsError, match="nano-lite"):
         new_network("nano-huge", None, seed=0)
+    for content in (b"", b"no encoder"):
+        (tmp_path / "torn.pth").write_bytes(content)
+        with pytest.raises(WeightsError, match=r"torn\.pth"):
+            new_network("nano", tmp_path / "torn.pth", seed=0)
+    for held in ({"_blocks.x": torch.ones(1)}, [torch.ones(1)]):
+        torch.save(held, tmp_path / "strange.pth")
+        with pytest.raises(WeightsError, match=r"strange\.pth"):
+            new_network("nano", tmp_path / "strange.pth", seed=0)
 
 
 @pytest.mark.parametrize(("preset", "number"), LITES)
@@ -183,3 +191,10 @@ def test_a_hybrid_is_free_only_if_student_and_teacher_are(suffix: str, tmp_path:
     assert hybrid_origin(free, found)["license"] == "unknown"
     assert hybrid_origin(bound, None)["license"] == "unknown"
     assert hybrid_origin(bound, None)["teacher"] == "nano, begun from: found.pth"
+
+
+def test_a_teacher_whose_terms_forbid_paid_work_frees_no_hybrid(tmp_path: Path) -> None:
+    path = tmp_path / "tuned.pt"
+    for use, wanted in (("no", "unknown"), ("not stated", "unknown"), ("yes", "Apache-2.0")):
+        write(trained_nano(), path, origin(None) | {"commercial_use": use})
+        assert hybrid_origin(path, None)["license"] == wanted

@@ -10,7 +10,7 @@ import pytest
 from plates import write_exr
 from studio_kit import FRAME, H, W, rgb_of, write_shot, z_of
 
-from flashdepth_vfx.errors import UsageError
+from flashdepth_vfx.errors import SettingsError, UsageError
 from flashdepth_vfx.training.studio import (
     StudioReading,
     check_shots,
@@ -46,6 +46,17 @@ def test_patterns_overrule_names_and_reach_into_subfolders(tmp_path: Path) -> No
         ("sh1", True),
         ("sh2", True),
     ]
+
+
+@pytest.mark.parametrize("pattern", ["/show/plate/*.####.exr", "", "."])
+def test_a_pattern_is_below_the_shot_s_own_folder(tmp_path: Path, pattern: str) -> None:
+    for option in ("plate", "depth"):
+        with pytest.raises(SettingsError, match=f"--{option} .*below the shot's own folder"):
+            StudioReading(**{option: pattern})
+    write_shot(tmp_path)
+    (tmp_path / "shot.json").write_text(json.dumps({"depth": pattern}))
+    (report,) = check_shots(tmp_path)
+    assert "shot.json" in report.problems[0]
 
 
 def test_unclear_pairs_are_problems_that_name_the_way_out(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ def blend_weights(
     """Write to `path` the weights at `share` of the way from `one` to `two`, and return their metadata.
 
     Both are checkpoints or weights that training wrote, of one network, `two` trained on from `one`. `long_side_px`
-    as in `export_weights`. Raises SettingsError for a share that is not between 0 and 1, WeightsError for files that
-    do not belong together.
+    as in `export_weights`, which says what else is raised. Raises SettingsError for a share that is not between 0 and
+    1, WeightsError for files that do not belong together.
     """
     if not 0.0 < share < 1.0:
         raise SettingsError(f"a blend of {share:g}: give a share between 0 and 1")

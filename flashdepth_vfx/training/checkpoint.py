@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import io
 import pickle
+import struct
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,27 @@ import torch
 from torch import Tensor
 
 from flashdepth_vfx.errors import WeightsError
+from flashdepth_vfx.io.atomic import atomic_write_bytes
 
 __all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
+
+#: What torch's restricted unpickler lets through when the bytes are not what they should be.
+_DAMAGE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    struct.error,
+    zipfile.BadZipFile,
+)
 
 
 @dataclass(frozen=True)
@@ -29,16 +50,18 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write it whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    torch.save(vars(checkpoint), partial)
-    partial.replace(path)
+    """Write it whole or not at all. Makes the folder. Raises DiskFullError, OutputError."""
+    # by way of memory: torch's own writer leaves half a file behind on a full disk, and does not say that it was full
+    whole = io.BytesIO()
+    torch.save(vars(checkpoint), whole)
+    atomic_write_bytes(path, whole.getbuffer())
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
     """What `save_checkpoint` wrote. Raises WeightsError when it is not there or is something else."""
     try:
         return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, TypeError, pickle.UnpicklingError) as problem:
-        raise WeightsError(f"{path}: not a training checkpoint: {problem}") from problem
+    except _DAMAGE as problem:
+        # of several lines the others advise to trust the file
+        said = str(problem).partition("\n")[0] or type(problem).__name__
+        raise WeightsError(f"{path}: not a training checkpoint: {said}") from problem

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +39,7 @@ class DataSettings:
 
     `stride` frames of a camera's path lie between two pictures. A clip goes on for `chunks` steps, its state with it;
     between two chunks some clips are cut to another scene. `workers` processes draw ahead; 0 draws in this one.
+    Raises SettingsError for a value that cannot be.
     """
 
     seed: int
@@ -49,6 +54,14 @@ class DataSettings:
     compiled: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("clips", "frames", "height_px", "width_px", "stride", "chunks"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} of {getattr(self, name)}: give 1 or more")
+        if self.workers < 0 or not 0.0 <= self.flicker <= 1.0:
+            raise SettingsError(
+                f"{self.workers} workers, a flicker of {self.flicker:g}: give workers from 0 up, and a chance "
+                "from 0 to 1"
+            )
         runs = HELD_OUT // _RUN_STRIDE
         if not 0 <= self.seed < runs:
             raise SettingsError(
@@ -62,7 +75,8 @@ class Batch:
 
     `rgb` `(B, T, 3, H, W)` display-referred in [0, 1]; `disparity_100_per_m` `(B, T, H, W)`: 0 is sky, below 0
     unknown; `fresh` False means that the clips go on from the batch before. Where they are known: cameras as in
-    `scenes.Clip`, and `still` `(B, T, H, W)`, what does not move by itself.
+    `scenes.Clip` (of a mirrored clip those before it was mirrored), and `still` `(B, T, H, W)`, what does not move by
+    itself.
     """
 
     rgb: Tensor
@@ -87,6 +101,7 @@ def batches(
         # as arrays, copied: tensors would pass through shared memory, one file handle for each
         collate_fn=_as_drawn,
         prefetch_factor=4 if settings.workers else None,
+        worker_init_fn=_begin_worker,
     )
     for drawn in loader:
         for chunk in range(first_chunk, settings.chunks):
@@ -152,6 +167,22 @@ def _cuts(seeds: Sequence[int], chunks: int) -> tuple[NDArray[np.int64], list[in
 
 def _as_drawn(item: Any) -> Any:
     return item
+
+
+def _begin_worker(_number: int) -> None:
+    """A worker ends when the process that it draws for says so, or is gone: by no signal of its own."""
+    # a key, or a farm, signals all processes at once: without workers, the step in hand could not be finished
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    # a worker outlives a parent that was killed: its pipe stays open in the other workers, and it waits for a reader
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _picture(drawn: _Step, chunk: int, settings: DataSettings, device: torch.device) -> Batch:

@@ -4,37 +4,56 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from flashdepth_vfx.errors import WeightsError
+from flashdepth_vfx.errors import SettingsError, UsageError, WeightsError
+from flashdepth_vfx.io.atomic import atomic_write_bytes
 from flashdepth_vfx.training.checkpoint import Checkpoint
 from flashdepth_vfx.version import VERSION
 
-__all__ = ["export_weights", "tensors_sha256"]
+__all__ = ["export_weights", "tensors_sha256", "write_half"]
 
 
 def export_weights(
     checkpoint: Checkpoint, path: Path, long_side_px: int | None = None
 ) -> dict[str, str]:
-    """Write `path` (safetensors, float16) and return its metadata.
+    """Write `path` (safetensors, float16), whole or not at all, and return its metadata.
 
-    `long_side_px` is the working size when none is asked for; None is the size of the last stage.
-
-    Raises WeightsError if float16 cannot hold the weights.
+    `long_side_px` is the working size when none is asked for; None is the size of the last stage. Raises WeightsError
+    when the checkpoint is not of stages on made scenes alone or float16 cannot hold the weights; SettingsError,
+    UsageError, OutputError.
     """
-    tensors = {name: _half(name, tensor) for name, tensor in checkpoint.model.items()}
-    metadata = _metadata(checkpoint, long_side_px) | {"tensors_sha256": tensors_sha256(tensors)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(tensors, partial, metadata=metadata)
-    partial.chmod(0o644)
-    partial.replace(path)
-    return metadata
+    if long_side_px is not None and long_side_px < 1:
+        raise SettingsError(f"a working size of {long_side_px} px: give 1 or more")
+    start = checkpoint.history[0] if checkpoint.history else {}
+    if "commercial_use" in start:
+        # its terms and its notes are others, and it knows of a studio's shots
+        raise WeightsError(
+            f"{path}: the checkpoint is of a fine-tuning, whose weights `train fine-tune` writes itself"
+        )
+    if len(checkpoint.history) < 2:
+        raise WeightsError(f"{path}: the checkpoint does not say how it was trained")
+    return write_half(checkpoint.model, _metadata(checkpoint, long_side_px), path)
+
+
+def write_half(
+    model: Mapping[str, Tensor], metadata: Mapping[str, str], path: Path
+) -> dict[str, str]:
+    """Write `model` in half precision with `metadata` and the digest of its tensors, which are returned.
+
+    Raises UsageError for a name that no weights have, WeightsError for values beyond float16, OutputError.
+    """
+    if path.suffix != ".safetensors":
+        raise UsageError(f"{path}: the weights' file should end in .safetensors")
+    tensors = {name: _half(name, tensor) for name, tensor in model.items()}
+    said = {**metadata, "tensors_sha256": tensors_sha256(tensors)}
+    atomic_write_bytes(path, save(tensors, said))
+    return said
 
 
 def _metadata(checkpoint: Checkpoint, long_side_px: int | None) -> dict[str, str]:
@@ -76,8 +95,8 @@ def tensors_sha256(tensors: dict[str, Tensor]) -> str:
 
 def _half(name: str, tensor: Tensor) -> Tensor:
     if not tensor.is_floating_point():
-        return tensor.contiguous()
-    half = tensor.to(torch.float16).contiguous()
+        return tensor.cpu().contiguous()
+    half = tensor.cpu().to(torch.float16).contiguous()
     if not bool(half.isfinite().all()):
-        raise WeightsError(f"{name}: its values do not fit in float16")
+        raise WeightsError(f"{name}: its values do not fit in float16; train at lower rates")
     return half

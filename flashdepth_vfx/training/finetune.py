@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from flashdepth_vfx.preprocess import plan_canvas
 from flashdepth_vfx.training.checkpoint import load_checkpoint
 from flashdepth_vfx.training.data import DataSettings
 from flashdepth_vfx.training.losses import LossWeights
+from flashdepth_vfx.training.passes import require_fitting
 from flashdepth_vfx.training.settings import TrainSettings
 from flashdepth_vfx.training.studio.check import ShotReport, open_shots
 from flashdepth_vfx.training.studio.clips import ClipSettings, StudioClips, whole_clip
@@ -35,8 +37,8 @@ _HELD_OUT_EVERY = 5
 #: Where the weights do not say at what size they work: what a transformer was trained at.
 _LONG_SIDE_PX = 518
 _MADE_FLICKER = 0.5
-#: As in the stage that the temporal module was trained in: what is steady stays so.
-_STEADY = 4.0
+#: What is steady stays so. At 4 steadiness is bought with accuracy: see run 2 of docs/nano-log.md.
+_STEADY = 1.0
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,14 @@ def fine_tune(
     output: Path,
     report: Told,
     checked: Callable[[Sequence[ShotReport]], None] = lambda reports: None,
+    stop: threading.Event | None = None,
 ) -> FineTuneResult:
     """Fine-tune, and write `output` (.safetensors) and a checkpoint beside it (.pt), continued from if it is there.
 
-    `report` takes each line of the log, `checked` the state of every shot before anything is trained. Raises
-    UsageError when nothing on disk can be trained on, LicenseError, WeightsError, OutputExistsError when `output` is
-    there and its checkpoint is not, PlateError, DeviceError.
+    `report` takes each line of the log, `checked` the state of every shot before anything is trained. Setting `stop`
+    ends the training after the step in hand, its checkpoint written, by raising Interrupted. Raises UsageError when
+    nothing on disk can be trained on, LicenseError, WeightsError, OutputExistsError when `output` is there and its
+    checkpoint is not, OutputError, PlateError, DeviceError.
     """
     checkpoint = _refuse_to_overwrite(output)
     device = open_device(settings.device).torch_device
@@ -122,7 +126,8 @@ def fine_tune(
     source = Mixture(
         StudioClips(training, clip), made, settings.made_share, settings.workers, device
     )
-    train(net, _train_settings(settings, made), source, checkpoint, [start], device, report)
+    plan = _train_settings(settings, made)
+    train(net, plan, source, checkpoint, [start], device, report, stop=stop)
     metadata = export_fine_tuned(load_checkpoint(checkpoint), output)
     # the files, not the networks in hand: what is judged is what will be rendered with
     nets = {"before": _network(loaded), "after": _network(load(output))}
@@ -187,26 +192,21 @@ def _made(
     settings: FineTuneSettings, net: FlashDepthNet, loaded: LoadedWeights, shot: StudioShot
 ) -> DataSettings:
     """The made scenes, and with them the size of a clip. Raises SettingsError for a size the network cannot take."""
-    config = net.config
-    side = settings.width_px or loaded.entry.default_long_side_px or _LONG_SIDE_PX
+    config, whole = net.config, shot.window
+    if settings.width_px is None:
+        side = min(loaded.entry.default_long_side_px or _LONG_SIDE_PX, _LONG_SIDE_PX)
+    else:
+        upright = whole.height / (whole.width * shot.pixel_aspect)
+        side = round(settings.width_px * max(1.0, upright))
     canvas = plan_canvas(
-        shot.window,
+        whole,
         shot.pixel_aspect,
-        min(side, _LONG_SIDE_PX) if settings.width_px is None else side,
+        side,
         multiple=config.multiple,
         minimum=config.min_side_px,
     )
     width, height = settings.width_px or canvas.width, settings.height_px or canvas.height
-    if (
-        width % config.multiple
-        or height % config.multiple
-        or min(width, height) < config.min_side_px
-    ):
-        raise SettingsError(
-            f"clips of {width}x{height}: each side should be a multiple of {config.multiple}, from "
-            f"{config.min_side_px} up"
-        )
-    return DataSettings(
+    made = DataSettings(
         seed=settings.seed,
         clips=settings.clips,
         frames=settings.frames,
@@ -214,6 +214,8 @@ def _made(
         width_px=width,
         flicker=_MADE_FLICKER,
     )
+    require_fitting(config, made)
+    return made
 
 
 def _judged(

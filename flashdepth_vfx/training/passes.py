@@ -9,10 +9,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from flashdepth_vfx.model import FlashDepthNet, TemporalState
-from flashdepth_vfx.training.data import network_input
+from flashdepth_vfx.errors import SettingsError
+from flashdepth_vfx.model import FlashDepthNet, ModelConfig, TemporalState
+from flashdepth_vfx.training.data import DataSettings, network_input
 
-__all__ = ["predict", "predict_frames"]
+__all__ = ["predict", "predict_frames", "require_fitting"]
+
+
+def require_fitting(config: ModelConfig, data: DataSettings) -> None:
+    """Raises SettingsError for clips of a size that the network cannot take."""
+    width, height = data.width_px, data.height_px
+    multiple, least = config.multiple, config.min_side_px
+    if width % multiple or height % multiple or min(width, height) < least:
+        raise SettingsError(
+            f"clips of {width}x{height}: each side should be a multiple of {multiple}, from {least} up"
+        )
 
 
 def predict(

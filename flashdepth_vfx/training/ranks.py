@@ -29,6 +29,8 @@ class Ranks:
         if self.count == 1:
             return
         several = list(tensors)
+        if not several:
+            return
         flat = torch.cat([tensor.flatten() for tensor in several])
         dist.all_reduce(flat)
         flat /= self.count

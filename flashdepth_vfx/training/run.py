@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +11,12 @@ from typing import Any
 
 import torch
 
-from flashdepth_vfx.errors import DeviceError, UsageError
+from flashdepth_vfx.errors import DeviceError, SettingsError, UsageError
+from flashdepth_vfx.io.atomic import make_folder
 from flashdepth_vfx.model import FlashDepthNet
 from flashdepth_vfx.training.data import Batch, batches
-from flashdepth_vfx.training.ranks import joined_ranks
+from flashdepth_vfx.training.passes import require_fitting
+from flashdepth_vfx.training.ranks import Ranks, joined_ranks
 from flashdepth_vfx.training.settings import TrainSettings
 from flashdepth_vfx.training.start import (
     history_of,
@@ -23,7 +27,7 @@ from flashdepth_vfx.training.start import (
 )
 from flashdepth_vfx.training.train import Report, train
 from flashdepth_vfx.weights.architecture import fit
-from flashdepth_vfx.weights.reading import read_tensors
+from flashdepth_vfx.weights.reading import SUFFIXES, read_tensors
 
 __all__ = ["StageJob", "run_stage"]
 
@@ -34,8 +38,8 @@ class StageJob:
 
     `checkpoint` is written as it goes, and continued from if it is there. The network is `preset`'s. It begins from
     `start`, checkpoint or weights of the stage before, or new, its encoder from the published weights `encoder` or
-    random.
-    A hybrid's `teacher` is a checkpoint of the network that guides it.
+    random. A hybrid's `teacher` is checkpoint or weights of the network that guides it. `device` is cpu, cuda or
+    cuda:N; under `torchrun` each process has a GPU of its own.
     """
 
     checkpoint: Path
@@ -47,27 +51,52 @@ class StageJob:
     device: str = "cpu"
 
 
-def run_stage(job: StageJob, report: Report) -> None:
-    """Run it to its end. Under `torchrun` all its processes train one network, each on its own scenes.
+def run_stage(job: StageJob, report: Report, stop: threading.Event | None = None) -> int:
+    """Run it to its end, and return how many steps that took. `report` and `stop` are `train`'s.
 
-    Raises DeviceError, WeightsError for files that are not what they should be, UsageError for a hybrid that has no
-    teacher.
+    Under `torchrun` all its processes train one network, each on its own scenes. Raises DeviceError, WeightsError for
+    files that are not what they should be, SettingsError for a size that the network cannot take, UsageError for a
+    hybrid that has no teacher and for a checkpoint whose name no later stage would read, OutputError, Interrupted.
     """
-    kind = torch.device(job.device).type
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(
-            "training on cuda: PyTorch sees no CUDA device here; --device cpu works, slowly"
-        )
-    with joined_ranks(kind) as ranks:
-        device = torch.device(job.device)
-        if kind == "cuda":
-            device = torch.device("cuda", torch.cuda.current_device())
+    device = _device(job.device)
+    names = [suffix for suffix in SUFFIXES if suffix != ".safetensors"]
+    if job.checkpoint.suffix not in names:
+        raise UsageError(f"{job.checkpoint}: a checkpoint should end in {', '.join(names)}")
+    with joined_ranks(device.type) as ranks:
+        device = _of_rank(device, ranks)
         net, history = _begin(job)
+        require_fitting(net.config, job.settings.data)
+        # now, and not when a minute's work is to be written there
+        make_folder(job.checkpoint.parent)
 
         def source(step: int) -> Iterator[Batch]:
             return batches(job.settings.data, step, device, ranks.rank, ranks.count)
 
-        train(net, job.settings, source, job.checkpoint, history, device, report, ranks)
+        return train(
+            net, job.settings, source, job.checkpoint, history, device, report, ranks, stop
+        )
+
+
+def _device(name: str) -> torch.device:
+    """Raises SettingsError for another name, DeviceError for a GPU that is not there."""
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise SettingsError(f"training on {name}: give cpu, cuda or cuda:N")
+    device = torch.device(name)
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise DeviceError(
+                "training on cuda: PyTorch sees no CUDA device here; --device cpu works, slowly"
+            )
+        if (device.index or 0) >= torch.cuda.device_count():
+            raise DeviceError(f"training on {name}: there are {torch.cuda.device_count()} GPUs")
+    return device
+
+
+def _of_rank(device: torch.device, ranks: Ranks) -> torch.device:
+    """Of several ranks each has the GPU that it was given as it joined."""
+    if device.type == "cpu" or (device.index is not None and ranks.count == 1):
+        return device
+    return torch.device("cuda", torch.cuda.current_device())
 
 
 def _begin(job: StageJob) -> tuple[FlashDepthNet, list[dict[str, Any]]]:

@@ -20,7 +20,7 @@ class TrainSettings:
     `temporal` False trains encoder and decoder, each frame by itself and without the temporal module; True trains
     that with gradients through the state, the decoder slowly, and leaves the encoder as it is where its rate is 0.
     Rates are AdamW's, after `warmup_steps`; they fall by half a cosine to `last_rate` of themselves. `compiled` fuses
-    the network (CUDA; a minute at the start).
+    the network (CUDA; a minute at the start). Raises SettingsError for a value that cannot be.
     """
 
     data: DataSettings
@@ -41,3 +41,16 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.steps is None and self.minutes is None:
             raise SettingsError("training needs an end: give steps, minutes or both")
+        for name in ("steps", "minutes"):
+            end = getattr(self, name)
+            if end is not None and not end > 0:
+                raise SettingsError(f"{end:g} {name}: training ends after more than none")
+        for name in ("warmup_steps", "log_every"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} of {getattr(self, name)}: give 1 or more")
+        rates = (self.encoder_rate, self.decoder_rate, self.temporal_rate)
+        if not all(rate >= 0.0 for rate in rates) or not any(rates):
+            raise SettingsError(
+                f"rates of {', '.join(f'{rate:g}' for rate in rates)} for encoder, decoder and temporal module: "
+                "none may be below 0, and one has to be above"
+            )

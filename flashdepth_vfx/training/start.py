@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -108,7 +107,8 @@ def hybrid_origin(teacher: Path, encoder: Path | None) -> dict[str, str]:
     """
     said = _told_by(teacher)
     start, license_of_teacher = origin(encoder), said.get("license", "unknown")
-    free = start["license"] == license_of_teacher == _FREE
+    paid_use = said.get("commercial_use", "yes") == "yes"
+    free = start["license"] == license_of_teacher == _FREE and paid_use
     return start | {
         "license": _FREE if free else "unknown",
         "teacher": f"nano, begun from: {said.get('base', 'unknown')}",
@@ -118,11 +118,11 @@ def hybrid_origin(teacher: Path, encoder: Path | None) -> dict[str, str]:
 
 
 def _told_by(path: Path) -> Mapping[str, str]:
-    """The `license` and the `base` that weights or a training checkpoint state, as far as they do."""
+    """`license`, `base` and `commercial_use` that weights or a training checkpoint state, as far as they do."""
     if path.suffix == ".safetensors":
         return read_tensors(path).metadata
     start = history_of(path)[0]
-    return {"license": start.get("license", "unknown"), "base": start.get("encoder", "unknown")}
+    return {**start, "base": start.get("encoder", "unknown")}
 
 
 def _sha256(path: Path) -> str:
@@ -136,15 +136,15 @@ def _load_encoder(net: FlashDepthNet, path: Path) -> None:
     config = net.config.encoder
     if not isinstance(config, ConvConfig):
         raise WeightsError(f"{path}: only an EfficientNet-Lite encoder can start from a file")
+    published = read_tensors(path).tensors
     try:
-        published = torch.load(path, map_location="cpu", weights_only=True)
         named = {
             ours: tensor
             for name, tensor in published.items()
             if (ours := lite_name_from_published(name, config.depths)) is not None
         }
         net.pretrained.load_state_dict(named, strict=True)
-    except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as problem:
+    except (LookupError, RuntimeError, ValueError) as problem:
         raise WeightsError(f"{path}: not an encoder for this preset: {problem}") from problem
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from flashdepth_vfx.errors import WeightsError
+from flashdepth_vfx.errors import Interrupted, WeightsError
 from flashdepth_vfx.model import FlashDepthNet, TemporalState
 from flashdepth_vfx.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from flashdepth_vfx.training.data import Batch
@@ -26,6 +27,8 @@ __all__ = ["Report", "Source", "train"]
 
 _BETAS = (0.9, 0.99)
 _CLIP_NORM = 1.0
+#: What the settings say of a group of parameters, whatever a checkpoint was written with.
+_TOLD = ("peak", "weight_decay")
 
 Report = Callable[[dict[str, Any]], None]
 """Takes one line of the log, as plain values."""
@@ -43,35 +46,47 @@ def train(
     device: torch.device,
     report: Report,
     ranks: Ranks = ALONE,
-) -> None:
-    """Train `net` in place; the checkpoint `path` is written as it goes, and continued from if it is there.
+    stop: threading.Event | None = None,
+) -> int:
+    """Train `net` in place and return how many steps were taken: none where the end was reached before.
 
+    The checkpoint `path` is written as it goes, and continued from if it is there, at the rates of `settings`.
     `history` are `start.origin` and the records of the stages before this one. Of several ranks the first writes
-    and reports; all end with the same network. Raises WeightsError when `path` is no checkpoint of this network and
-    stage.
+    and reports; all end with the same network. Setting `stop` ends it where the next clip begins, with the checkpoint
+    written, by raising Interrupted. Raises WeightsError when `path` is no checkpoint of this network, stage and
+    history, OutputError when it cannot be written.
     """
-    run = _Run(net, settings, device, ranks)
+    run = _Run(net, settings, device, ranks, stop or threading.Event())
     if path.exists():
-        run.resume(load_checkpoint(path), path)
-    saved = run.clock
+        run.resume(load_checkpoint(path), path, history)
+    saved, first = run.clock, run.step
     for batch in source(run.step) if run.progress < 1.0 else ():
         # between clips only: a clip that is cut off would go on without its state
-        if batch.fresh and run.clock - saved >= settings.checkpoint_seconds:
+        if batch.fresh and (run.stopping or run.clock - saved >= settings.checkpoint_seconds):
             run.save(path, history)
             saved = run.clock
+            if run.stopping:
+                raise Interrupted(f"stopped after step {run.step}; {path} goes on from there")
         run.take_step(batch, report if ranks.rank == 0 else _silent)
         if run.progress >= 1.0:
             run.save(path, history)
-            return
+            break
+    return run.step - first
 
 
 class _Run:
     """One stage in progress."""
 
     def __init__(
-        self, net: FlashDepthNet, settings: TrainSettings, device: torch.device, ranks: Ranks
+        self,
+        net: FlashDepthNet,
+        settings: TrainSettings,
+        device: torch.device,
+        ranks: Ranks,
+        stop: threading.Event,
     ) -> None:
         self.net, self.settings, self.device, self.ranks = net, settings, device, ranks
+        self._stop = stop
         self.step, self.seconds_before, self.began = 0, 0.0, time.monotonic()
         # two calls, since the checker knows no `to` with both
         net.to(device)
@@ -79,19 +94,27 @@ class _Run:
         self.optimizer = _optimizer(net, settings)
         self.trained = [p for p in net.parameters() if p.requires_grad]
         self.state: TemporalState | None = None
-        #: the clock of all ranks together: what one decides by it, all decide
-        self.clock = 0.0
+        #: the clock of all ranks together, and whether one of them was told to stop: what one decides, all decide
+        self.clock, self.stopping = 0.0, False
         self.progress = self._progress()
         self.logged, self.skipped = time.monotonic(), 0
         self.recent: list[dict[str, Tensor]] = []
 
-    def resume(self, checkpoint: Checkpoint, path: Path) -> None:
+    def resume(self, checkpoint: Checkpoint, path: Path, history: list[dict[str, Any]]) -> None:
         """Go on from `checkpoint`, read from `path`."""
+        told = [{name: group[name] for name in _TOLD} for group in self.optimizer.param_groups]
         try:
             self.net.load_state_dict(checkpoint.model)
             self.optimizer.load_state_dict(checkpoint.optimizer)
-        except (RuntimeError, ValueError) as problem:
+        except (KeyError, RuntimeError, ValueError) as problem:
             raise WeightsError(f"{path}: of another network or stage: {problem}") from problem
+        # what it is written down with would say that it began where this command begins, licence and all
+        if checkpoint.history[:-1] != history:
+            raise WeightsError(
+                f"{path}: begun from other weights than these; name another checkpoint, or remove it"
+            )
+        for group, mine in zip(self.optimizer.param_groups, told, strict=True):
+            group.update(mine)
         self.step, self.seconds_before = checkpoint.step, checkpoint.seconds
         self.clock = checkpoint.seconds
         self.progress = self._progress()
@@ -124,7 +147,7 @@ class _Run:
         else:
             self.skipped += 1
         self.recent.append(terms | {"gradient_norm": norm.detach()})
-        if self.step % self.settings.log_every == 0:
+        if self.step % self.settings.log_every == 0 or self.progress >= 1.0:
             report(self._line(rate))
 
     def _predicted(self, batch: Batch) -> Tensor:
@@ -138,11 +161,12 @@ class _Run:
         return predicted
 
     def _agree(self) -> None:
-        """One gradient and one clock for all ranks, or they would save and end at different steps."""
-        clock = torch.tensor([self.seconds()], device=self.device)
+        """One gradient, one clock, one will to stop for all ranks, or they would save and end at different steps."""
+        shared = torch.tensor([self.seconds(), float(self._stop.is_set())], device=self.device)
         gradients = [p.grad for p in self.trained if p.grad is not None]
-        self.ranks.average_([clock, *gradients])
-        self.clock = float(clock)
+        self.ranks.average_([shared, *gradients])
+        self.clock, stopping = shared.tolist()
+        self.stopping = stopping > 0.0
         self.progress = self._progress()
 
     def _line(self, rate: float) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from flashdepth_vfx.errors import SettingsError, UsageError
 from flashdepth_vfx.frames import FrameSequence
@@ -124,7 +124,8 @@ def _one_matching(place: Path, pattern: str, what: str) -> FrameSequence:
 
 def _matching(place: Path, pattern: str) -> list[FrameSequence]:
     """The sequences that fit a pattern relative to `place`, whatever the width of their numbers."""
-    below, _, name = pattern.rpartition("/")
+    # on Windows it may have been typed with that system's separators
+    below, _, name = PurePath(pattern).as_posix().rpartition("/")
     folders = sorted(place.glob(below)) if re.search(r"[*?\[]", below) else [place / below]
     wanted = _shown(FrameSequence.parse(name))
     return [s for f in folders for s in _sequences_in(f) if fnmatchcase(_shown(s), wanted)]

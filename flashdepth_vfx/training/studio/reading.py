@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal, TypeAlias, get_args
 
 from flashdepth_vfx.errors import SettingsError
@@ -40,6 +40,13 @@ class StudioReading:
         if self.depth_is not in get_args(DepthIs):
             known = ", ".join(get_args(DepthIs))
             raise SettingsError(f"depth is '{self.depth_is}'? It is one of: {known}")
+        for option, pattern in (("plate", self.plate), ("depth", self.depth)):
+            if pattern is not None and (
+                not PurePath(pattern).name or PurePath(pattern).is_absolute()
+            ):
+                raise SettingsError(
+                    f"--{option} {pattern}: give a pattern below the shot's own folder, as plate/*.####.exr"
+                )
         if not (math.isfinite(self.scene_unit_m) and self.scene_unit_m > 0.0):
             raise SettingsError(
                 f"a scene unit of {self.scene_unit_m} m: give its length in metres, 0.01 for centimetres"

@@ -8,14 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import save
-from torch import Tensor
-
 from flashdepth_vfx.errors import WeightsError
-from flashdepth_vfx.io.atomic import atomic_write_bytes
 from flashdepth_vfx.training.checkpoint import Checkpoint
-from flashdepth_vfx.training.export import tensors_sha256
+from flashdepth_vfx.training.export import write_half
 from flashdepth_vfx.training.studio.shot import StudioShot
 from flashdepth_vfx.version import VERSION
 from flashdepth_vfx.weights import ENTRIES, LoadedWeights
@@ -61,7 +56,6 @@ def export_fine_tuned(checkpoint: Checkpoint, path: Path) -> dict[str, str]:
     start = {name: value for name, value in start.items() if name != _SPLIT}
     if "commercial_use" not in start or not stages:
         raise WeightsError(f"{path}: the checkpoint is not that of a fine-tuning")
-    tensors = {name: _half(name, tensor) for name, tensor in checkpoint.model.items()}
     data = stages[-1]["settings"]["data"]
     side = start["default_long_side_px"] or max(data["width_px"], data["height_px"])
     metadata = {
@@ -76,16 +70,5 @@ def export_fine_tuned(checkpoint: Checkpoint, path: Path) -> dict[str, str]:
         "trained_at_px": f"{data['width_px']}x{data['height_px']}",
         "version": VERSION,
         "provenance": json.dumps({"start": start, "stages": stages}),
-        "tensors_sha256": tensors_sha256(tensors),
     }
-    atomic_write_bytes(path, save(tensors, metadata))
-    return metadata
-
-
-def _half(name: str, tensor: Tensor) -> Tensor:
-    if not tensor.is_floating_point():
-        return tensor.cpu().contiguous()
-    half = tensor.cpu().to(torch.float16).contiguous()
-    if not bool(half.isfinite().all()):
-        raise WeightsError(f"{name}: its values do not fit in float16; train at lower rates")
-    return half
+    return write_half(checkpoint.model, metadata, path)
