@@ -72,7 +72,7 @@ def stage1(checkpoint: Path, **options: Any) -> None:
 
 @command.command("stage2")
 @click.argument("checkpoint", type=_path)
-@run_options(encoder_rate=0.0, decoder_rate=1e-4, temporal_rate=1e-3, steady=4.0)
+@run_options(encoder_rate=0.0, decoder_rate=1e-4, temporal_rate=1e-3, steady=1.0)
 @data_options(clips=16, frames=8, flicker=0.7, stride=1, chunks=3)
 @debug_option
 def stage2(checkpoint: Path, **options: Any) -> None:

