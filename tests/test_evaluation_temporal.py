@@ -137,7 +137,7 @@ def test_the_truth_of_made_scenes_is_steady() -> None:
     for clip in _made():
         error, unrest = _both(clip.truth_100_per_m, clip)
         # what is left is curved surfaces, and edges of things less than 2 % apart
-        assert error < 0.25
+        assert error < 0.4
         assert unrest == pytest.approx(0.0, abs=1e-6)
 
 

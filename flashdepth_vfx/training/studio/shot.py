@@ -19,7 +19,7 @@ from flashdepth_vfx.plate import FloatArray, Plate, Window
 from flashdepth_vfx.preprocess import Canvas, to_network
 from flashdepth_vfx.training.data import network_input
 from flashdepth_vfx.training.studio.reading import StudioReading
-from flashdepth_vfx.training.studio.values import UNKNOWN, to_disparity
+from flashdepth_vfx.training.studio.values import NOT_KNOWN, to_disparity
 
 __all__ = ["StudioShot", "choose_depth_channel"]
 
@@ -81,7 +81,7 @@ class StudioShot:
         seen = _at(
             np.ones(plate.rgb.shape[:2], np.float32), plate.header.data_window, rows, columns
         )
-        disparity = np.where(np.isnan(seen), UNKNOWN, self._disparity(values))
+        disparity = np.where(np.isnan(seen), NOT_KNOWN, self._disparity(values))
         return rgb, torch.from_numpy(disparity.astype(np.float32))
 
     def _picture(self, plate: Plate, canvas: Canvas) -> Tensor:

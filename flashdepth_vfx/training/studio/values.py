@@ -7,9 +7,9 @@ import numpy as np
 from flashdepth_vfx.plate import FloatArray
 from flashdepth_vfx.training.studio.reading import DepthIs
 
-__all__ = ["UNKNOWN", "to_disparity"]
+__all__ = ["NOT_KNOWN", "to_disparity"]
 
-UNKNOWN = -1.0
+NOT_KNOWN = -1.0
 #: 1 mm: what is nearer is no place for a lens, but a pixel that nothing was rendered to.
 _NEAREST_100_PER_M = 1e5
 #: 100 km: renderers that do not write inf where a ray hits nothing write 1e10 or the like.
@@ -32,4 +32,4 @@ def to_disparity(values: FloatArray, depth_is: DepthIs, scene_unit_m: float) -> 
         disparity = np.where(known, values.astype(np.float64), 0.0) * (unit / scene_unit_m)
     known &= disparity <= _NEAREST_100_PER_M
     disparity[disparity < _FARTHEST_100_PER_M] = 0.0
-    return np.where(known, disparity, UNKNOWN).astype(np.float32)
+    return np.where(known, disparity, NOT_KNOWN).astype(np.float32)
