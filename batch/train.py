@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import sys
@@ -85,22 +86,9 @@ def _run(checkpoint: Path, temporal: bool, options: dict[str, Any]) -> None:
     take = options.pop
     compiled = take("compiled")
     begin = {name: take(name) for name in ("preset", "encoder", "start", "teacher", "device")}
+    seen = {field.name for field in dataclasses.fields(training.DataSettings)} - {"compiled"}
     data = training.DataSettings(
-        **{
-            name: take(name)
-            for name in (
-                "seed",
-                "clips",
-                "frames",
-                "height_px",
-                "width_px",
-                "flicker",
-                "stride",
-                "chunks",
-                "workers",
-            )
-        },
-        compiled=compiled != "nothing",
+        **{name: take(name) for name in seen}, compiled=compiled != "nothing"
     )
     loss = training.LossWeights(steady=take("steady"))
     settings = training.TrainSettings(

@@ -17,15 +17,24 @@ from flashdepth_vfx.errors import PlateSizeError
 from flashdepth_vfx.plate import FloatArray, PlateHeader, Window
 from flashdepth_vfx.settings import Resolution, Upsampling
 
-__all__ = ["Canvas", "plan_canvas", "shot_window", "to_network", "to_plate"]
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "Canvas",
+    "plan_canvas",
+    "shot_window",
+    "to_network",
+    "to_plate",
+]
 
 #: A shot with a shorter side holds no picture to estimate depth from.
 SMALLEST_SIDE_PX = 16
 #: Windows of a damaged header may lie anywhere: 32 K x 32 K is more than any camera's.
 LARGEST_CANVAS_PX = 1 << 30
 # ImageNet statistics, as every encoder here was trained with. FlashDepth, preprocessing step 6.
-_MEAN = torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1)
-_STD = torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of red, green and blue in [0, 1]: what encoders were first trained on, and networks take."""
+_MEAN, _STD = (torch.tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
 
 
 @dataclass(frozen=True)

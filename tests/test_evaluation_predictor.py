@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from golden import tiny
@@ -12,15 +10,6 @@ from torch import Tensor
 from flashdepth_vfx.errors import SettingsError
 from flashdepth_vfx.evaluation.predictor import network_predictor
 from flashdepth_vfx.training.data import network_input
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small networks on busy machines spend their time on threads waiting for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def _take(frames: int, height: int = 96, width: int = 128) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -14,15 +13,6 @@ from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.model.config import ConvConfig, VitConfig
 from flashdepth_vfx.model.convnet import ConvNorm, EfficientNetLite, lite_name_from_published
 from flashdepth_vfx.model.encoder import VisionTransformer
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small networks on busy machines spend their time on threads waiting for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def tiny_vit(seed: int) -> VisionTransformer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -16,15 +15,6 @@ from flashdepth_vfx.model.fusion import HybridFusion, Teacher
 
 _ENCODER = ConvConfig(stem=8, widths=(8, 16, 16, 16, 24, 24, 40), depths=(1, 1, 2, 1, 1, 1, 1))
 _TEACHER = TeacherConfig(_ENCODER, DecoderConfig(24, (8, 8, 8, 8)), side_px=64)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small networks on busy machines spend their time on threads waiting for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def tiny_hybrid(student: str = "nano", teacher: TeacherConfig = _TEACHER) -> FlashDepthNet:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -11,16 +10,6 @@ from golden import tiny
 
 from flashdepth_vfx.model import FlashDepthNet, TemporalState
 from flashdepth_vfx.model.decoder import FeatureFusion, resize_bilinear
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small networks on busy machines spend their time on threads waiting for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
 
 every_kind = pytest.mark.parametrize("kind", tiny.KINDS)
 SIZES = {"s": (98, 140), "l": (98, 140), "full": (98, 140), "nano": (96, 160)}

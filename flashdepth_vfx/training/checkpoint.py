@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
-import struct
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,26 +12,9 @@ from torch import Tensor
 
 from flashdepth_vfx.errors import WeightsError
 from flashdepth_vfx.io.atomic import atomic_write_bytes
+from flashdepth_vfx.weights.reading import DAMAGE
 
 __all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
-
-#: What torch's restricted unpickler lets through when the bytes are not what they should be.
-_DAMAGE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pickle.UnpicklingError,
-    struct.error,
-    zipfile.BadZipFile,
-)
 
 
 @dataclass(frozen=True)
@@ -61,7 +41,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """What `save_checkpoint` wrote. Raises WeightsError when it is not there or is something else."""
     try:
         return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
-    except _DAMAGE as problem:
+    except (OSError, *DAMAGE) as problem:
         # of several lines the others advise to trust the file
         said = str(problem).partition("\n")[0] or type(problem).__name__
         raise WeightsError(f"{path}: not a training checkpoint: {said}") from problem

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from flashdepth_vfx.errors import SettingsError
+from flashdepth_vfx.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from flashdepth_vfx.training.looks import Look, develop, draw_looks, mirror
 from flashdepth_vfx.training.scenes import Scene, draw_scenes, render
 from flashdepth_vfx.training.scenes.parts import Arrays
@@ -30,7 +31,6 @@ _RUN_STRIDE = 1 << 40
 _ENDLESS = 1 << 40
 _CUT_STREAM = 0xC07
 _CUT_CHANCE = 0.15
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def held_out(settings: DataSettings, device: torch.device, first: int = 0) -> Ba
 
 def network_input(rgb: Tensor) -> Tensor:
     """`(..., 3, H, W)` in [0, 1] to what the encoder was first trained on: ImageNet's mean and deviation."""
-    mean, deviation = rgb.new_tensor(_MEAN), rgb.new_tensor(_STD)
+    mean, deviation = rgb.new_tensor(IMAGENET_MEAN), rgb.new_tensor(IMAGENET_STD)
     return (rgb - mean[:, None, None]) / deviation[:, None, None]
 
 

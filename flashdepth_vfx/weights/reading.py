@@ -15,7 +15,7 @@ from flashdepth_vfx.errors import WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["SUFFIXES", "TensorFile", "read_tensors"]
+__all__ = ["DAMAGE", "SUFFIXES", "TensorFile", "read_tensors"]
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
 #: Where training loops put the network's tensors, in the order that they are looked for.
@@ -23,8 +23,8 @@ _CONTAINERS = ("model", "state_dict")
 #: What wrappers leave inside names: torch.compile, activation checkpointing.
 _INFIXES = ("_orig_mod.", "_checkpoint_wrapped_module.")
 _DDP_PREFIX = "module."
-# What torch's restricted unpickler lets through when the bytes are not what they should be
-_DAMAGE = (
+#: What torch's restricted unpickler lets through when the bytes are not what they should be.
+DAMAGE = (
     pickle.UnpicklingError,
     zipfile.BadZipFile,
     struct.error,
@@ -74,7 +74,7 @@ def _read_safetensors(path: Path) -> TensorFile:
             return TensorFile(
                 {name: file.get_tensor(name) for name in names}, file.metadata() or {}
             )
-    except (SafetensorError, *_DAMAGE) as error:
+    except (SafetensorError, *DAMAGE) as error:
         raise WeightsError(f"{path}: damaged, or not a safetensors file: {error}") from error
 
 
@@ -85,7 +85,7 @@ def _read_torch(path: Path) -> TensorFile:
         content = torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
         )
-    except _DAMAGE as error:
+    except DAMAGE as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
             f"{path}: damaged, not a torch file, or one that would run code: {first_line}"
