@@ -56,6 +56,9 @@ def run_options(
         _option("--encoder-rate", _rate, encoder_rate, "How fast it learns; 0 leaves it as it is."),
         _option("--decoder-rate", _rate, decoder_rate, "The same of the decoder."),
         _option("--temporal-rate", _rate, temporal_rate, "The same of the temporal module."),
+        click.option(
+            "--fixed-norms", is_flag=True, help="Keep the encoder's batch statistics as they are."
+        ),
         _option("--last-rate", _share, 0.01, "What is left of the rates at the end, as a share."),
         _option("--steady", _rate, steady, "Weight of steadiness."),
         _option("--warmup-steps", _count, 200, "Until the rates are whole."),

@@ -19,6 +19,7 @@ class TrainSettings:
     With `steps` alone the rates do not depend on the clock: minutes hold more steps on a faster machine.
     `temporal` False trains encoder and decoder, each frame by itself and without the temporal module; True trains
     that with gradients through the state, the decoder slowly, and leaves the encoder as it is where its rate is 0.
+    `fixed_norms` keeps the encoder's batch statistics as they are.
     Rates are AdamW's, after `warmup_steps`; they fall by half a cosine to `last_rate` of themselves. `compiled` fuses
     the network (CUDA; a minute at the start). Raises SettingsError for a value that cannot be.
     """
@@ -30,6 +31,7 @@ class TrainSettings:
     encoder_rate: float
     decoder_rate: float
     temporal_rate: float
+    fixed_norms: bool = False
     warmup_steps: int = 200
     last_rate: float = 0.01
     weight_decay: float = 0.01

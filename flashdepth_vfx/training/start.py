@@ -14,7 +14,8 @@ from torch import nn
 from flashdepth_vfx.errors import WeightsError
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.model.config import ConvConfig
-from flashdepth_vfx.model.convnet import lite_name_from_published
+from flashdepth_vfx.model.convnet import EfficientNetLite, lite_name_from_published
+from flashdepth_vfx.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from flashdepth_vfx.training.checkpoint import load_checkpoint
 from flashdepth_vfx.weights.architecture import fit
 from flashdepth_vfx.weights.reading import read_tensors
@@ -32,6 +33,8 @@ _HYBRID, _TEACHER = "nano-hybrid", "nano"
 _SHARED = ("depth_head.scratch.", "mamba.")
 
 _TYPICAL_100_PER_M = 20.0
+#: What the published encoders subtract from a picture in [0, 1] and divide it by. Source: TensorFlow's own release.
+_LITE_MEAN, _LITE_STD = 127.0 / 255.0, 128.0 / 255.0
 
 
 def new_network(preset: str, encoder: Path | None, seed: int) -> FlashDepthNet:
@@ -146,6 +149,23 @@ def _load_encoder(net: FlashDepthNet, path: Path) -> None:
         net.pretrained.load_state_dict(named, strict=True)
     except (LookupError, RuntimeError, ValueError) as problem:
         raise WeightsError(f"{path}: not an encoder for this preset: {problem}") from problem
+    assert isinstance(net.pretrained, EfficientNetLite)
+    _see_imagenet_normalised(net.pretrained)
+
+
+@torch.no_grad()
+def _see_imagenet_normalised(encoder: EfficientNetLite) -> None:
+    """Have the first convolution see in pictures normalised as ours are what it was trained to see in its own.
+
+    A linear change of the picture is one of the weights, and of the mean that the norm after them subtracts.
+    """
+    stem = encoder.stem
+    weight = stem.conv.weight
+    ours = [weight.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD)]
+    shift, gain = (ours[0] - _LITE_MEAN) / _LITE_STD, ours[1] / _LITE_STD
+    assert stem.norm.running_mean is not None
+    stem.norm.running_mean.sub_((weight * shift).sum((1, 2, 3)))
+    weight.mul_(gain)
 
 
 def _typical_output(net: FlashDepthNet) -> None:

@@ -244,7 +244,7 @@ def _optimizer(net: FlashDepthNet, settings: TrainSettings) -> torch.optim.AdamW
 
 def _set_modes(net: FlashDepthNet, settings: TrainSettings) -> None:
     net.train()
-    if settings.temporal or settings.encoder_rate == 0.0:
+    if settings.temporal or settings.fixed_norms or settings.encoder_rate == 0.0:
         # its batch statistics are settled, and frames of a clip are too alike to move them
         net.pretrained.eval()
     if net.teacher_model is not None:
