@@ -9,9 +9,9 @@ Public names load on first use: importing this package imports no torch.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from flashdepth_vfx.lazy import public_names
 from flashdepth_vfx.version import VERSION
 
 if TYPE_CHECKING:
@@ -92,16 +92,4 @@ _MODULES = ("evaluation", "training", "weights")
 
 __all__ = [*sorted((*_HOME, *_MODULES)), "__version__"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = public_names(__name__, _HOME, _MODULES)

@@ -27,12 +27,12 @@ from level_files import (
 from numpy.typing import NDArray
 
 from flashdepth_vfx.errors import CorruptPlateError, DeviceError, PlateError, SettingsError
-from flashdepth_vfx.evaluation.clip import TruthClip
 from flashdepth_vfx.evaluation.levels import level_clips
 from flashdepth_vfx.evaluation.levels.archive import Archive
 from flashdepth_vfx.evaluation.levels.bsp import read_lumps
 from flashdepth_vfx.evaluation.levels.mesh import triangles_of
 from flashdepth_vfx.evaluation.levels.raster import VOID_PER_M, Pinhole, Stage, open_context
+from flashdepth_vfx.measures.clip import TruthClip
 
 HEIGHT, WIDTH, FRAMES = 48, 64, 3
 WALL = "textures/made/wall"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from plates import write_image
 
 from flashdepth_vfx.errors import CorruptPlateError, PlateError
-from flashdepth_vfx.evaluation.clip import TruthClip
 from flashdepth_vfx.evaluation.photos import PHOTOS, load_photo
+from flashdepth_vfx.measures.clip import TruthClip
 
 HEIGHT, WIDTH = 24, 32
 FILES = ("motorcycle_left.png", "motorcycle_disp.npz", "aloeL.jpg", "aloeGT.png")

@@ -15,10 +15,6 @@ from safetensors.torch import load_file, save_file
 
 from flashdepth_vfx.errors import CorruptPlateError, SettingsError, WeightsError
 from flashdepth_vfx.evaluation import EvaluationJob, Model, Report, evaluate, speed
-from flashdepth_vfx.evaluation.book import constant_measures
-from flashdepth_vfx.evaluation.clip import TruthClip
-from flashdepth_vfx.evaluation.made import made_clips
-from flashdepth_vfx.evaluation.report import Measures
 
 REMEDY = "--fetch FOLDER"
 
@@ -207,40 +203,6 @@ def test_a_network_that_predicts_no_numbers_is_named(nano_weights: Path, tmp_pat
     job = small(tmp_path / "broken.safetensors", tmp_path / "out", sets=("made",))
     with pytest.raises(WeightsError, match=r"ours on made-0000: .*not numbers"):
         evaluate(job, lambda line: None)
-
-
-def test_where_all_moves_there_is_accuracy_and_no_steadiness() -> None:
-    (clip,) = made_clips(1, 1, 3, 32, 48, flicker=0.0)
-    assert clip.still is not None
-    crowd = dataclasses.replace(clip, still=torch.zeros_like(clip.still))
-    measures, all_of_it = constant_measures(crowd), constant_measures(clip)
-    assert isinstance(measures, Measures)
-    assert isinstance(all_of_it, Measures)
-    assert None not in dataclasses.astuple(all_of_it)
-    assert measures == dataclasses.replace(all_of_it, tae=None, flicker=None)
-
-
-def test_a_clip_of_sky_shows_nothing_to_measure() -> None:
-    sky = TruthClip("sky", torch.rand(2, 3, 32, 32), torch.zeros(2, 32, 32))
-    assert isinstance(constant_measures(sky), SettingsError)
-
-
-def test_a_made_clip_is_the_same_alone_and_in_a_row() -> None:
-    first, second = made_clips(0, 2, 2, 32, 48, flicker=0.0)
-    (alone,) = made_clips(1, 1, 2, 32, 48, flicker=0.0)
-    assert second.name == alone.name == "made-0001"
-    assert not torch.allclose(first.truth_100_per_m, second.truth_100_per_m)
-    torch.testing.assert_close(second.rgb, alone.rgb)
-    torch.testing.assert_close(second.truth_100_per_m, alone.truth_100_per_m)
-
-
-def test_flicker_changes_the_picture_and_not_what_it_shows() -> None:
-    (still,) = made_clips(1, 1, 4, 32, 48, flicker=0.0)
-    (flickering,) = made_clips(1, 1, 4, 32, 48, flicker=1.0)
-    torch.testing.assert_close(still.truth_100_per_m, flickering.truth_100_per_m)
-    assert not torch.allclose(still.rgb, flickering.rgb, atol=0.01)
-    assert still.cameras is not None
-    assert still.cameras.eye_turn.shape == (4, 3, 3)
 
 
 @pytest.mark.parametrize(

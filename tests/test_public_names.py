@@ -15,6 +15,8 @@ import flashdepth_vfx
 ROOT = Path(__file__).resolve().parents[1]
 #: CI shares its cores: the import itself is held to a third of this.
 IMPORT_SECONDS = 0.6
+#: Those whose public names load on first use.
+PACKAGES = (flashdepth_vfx, flashdepth_vfx.training, flashdepth_vfx.evaluation)
 
 
 def test_all_is_the_table_sorted() -> None:
@@ -23,22 +25,26 @@ def test_all_is_the_table_sorted() -> None:
     assert len(set(flashdepth_vfx.__all__)) == len(flashdepth_vfx.__all__)
 
 
-def test_what_type_checkers_see_is_the_table() -> None:
-    tree = ast.parse((ROOT / "flashdepth_vfx" / "__init__.py").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda p: p.__name__)
+def test_what_type_checkers_see_is_the_table(package: ModuleType) -> None:
+    tree = ast.parse(Path(str(package.__file__)).read_text(encoding="utf-8"))
     guarded = [node for node in tree.body if isinstance(node, ast.If)]
     seen = {
-        alias.name: (node.module or "").removeprefix("flashdepth_vfx").lstrip(".")
+        alias.name: (node.module or "").removeprefix(package.__name__).lstrip(".")
         for block in guarded
         for node in block.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert seen == {**flashdepth_vfx._HOME, **dict.fromkeys(flashdepth_vfx._MODULES, "")}
+    modules = flashdepth_vfx._MODULES if package is flashdepth_vfx else ()
+    assert seen == {**package._HOME, **dict.fromkeys(modules, "")}
+    assert dir(package) == sorted(package.__all__)
 
 
-@pytest.mark.parametrize("name", flashdepth_vfx.__all__)
-def test_every_public_name_loads(name: str) -> None:
-    assert getattr(flashdepth_vfx, name) is not None
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda p: p.__name__)
+def test_every_public_name_loads(package: ModuleType) -> None:
+    for name in package.__all__:
+        assert getattr(package, name) is not None
 
 
 @pytest.mark.parametrize("name", flashdepth_vfx._HOME)
@@ -54,9 +60,10 @@ def test_no_module_shadows_a_public_name() -> None:
     assert all(isinstance(getattr(flashdepth_vfx, n), ModuleType) for n in flashdepth_vfx._MODULES)
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = flashdepth_vfx.nothing
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda p: p.__name__)
+def test_an_unknown_name_is_an_attribute_error(package: ModuleType) -> None:
+    with pytest.raises(AttributeError, match=f"'{package.__name__}' has no attribute 'nothing'"):
+        _ = package.nothing
 
 
 def loaded_by(statement: str) -> tuple[set[str], float]:
@@ -82,7 +89,13 @@ def test_importing_the_package_is_quick_and_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "names", ["RenderJob, Shot, RenderSettings, job_schema", "run_worker", "to_line", "weights"]
+    "names",
+    [
+        "RenderJob, Shot, RenderSettings, job_schema",
+        "run_worker",
+        "to_line",
+        *flashdepth_vfx._MODULES,
+    ],
 )
 def test_what_front_ends_need_first_loads_no_torch(names: str) -> None:
     modules, _ = loaded_by(f"from flashdepth_vfx import {names}")

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from flashdepth_vfx.evaluation.baselines import constant, vertical_ramp
-from flashdepth_vfx.evaluation.clip import TruthClip
-from flashdepth_vfx.evaluation.metrics import accuracy
+from flashdepth_vfx.measures.baselines import constant, vertical_ramp
+from flashdepth_vfx.measures.clip import TruthClip
+from flashdepth_vfx.measures.metrics import accuracy
 from flashdepth_vfx.training.studio import HELD_OUT_SHOTS, MADE_SCENES, errors
 
 

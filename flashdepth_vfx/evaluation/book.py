@@ -8,24 +8,14 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from flashdepth_vfx.errors import SettingsError
-from flashdepth_vfx.evaluation.baselines import constant
-from flashdepth_vfx.evaluation.boundary import boundary_f1
-from flashdepth_vfx.evaluation.clip import TruthClip
 from flashdepth_vfx.evaluation.contestants import Contestant
 from flashdepth_vfx.evaluation.job import EvaluationJob
-from flashdepth_vfx.evaluation.metrics import accuracy, aligned
 from flashdepth_vfx.evaluation.report import Measures, Report, Row, Speed, Unrest
 from flashdepth_vfx.evaluation.sheet import draw_sheet
 from flashdepth_vfx.evaluation.steady import Drift
-from flashdepth_vfx.evaluation.temporal import (
-    flicker,
-    has_still_points,
-    temporal_alignment_error,
-)
 from flashdepth_vfx.version import VERSION
 
-__all__ = ["Book", "constant_measures", "measures_of"]
+__all__ = ["Book"]
 
 
 @dataclass
@@ -99,34 +89,3 @@ class Book:
             version=VERSION,
             seconds=seconds,
         )
-
-
-def measures_of(predicted: Tensor, clip: TruthClip) -> Measures:
-    """One prediction `(T, H, W)` of a clip.
-
-    Steadiness is None where nothing can be followed: without cameras, in one frame, or where all that is near moves.
-    Raises `SettingsError` where the truth has nothing to measure, or the prediction is not finite.
-    """
-    truth = clip.truth_100_per_m
-    right = accuracy(predicted, truth)
-    fitted = aligned(predicted, truth)
-    followed = clip.cameras is not None and len(truth) > 1 and has_still_points(clip)
-    return Measures(
-        delta1=right.delta1,
-        abs_rel=right.abs_rel,
-        rank=right.rank,
-        boundary_f1=boundary_f1(fitted, truth),
-        tae=temporal_alignment_error(fitted, clip) if followed else None,
-        flicker=flicker(fitted, clip) if followed else None,
-    )
-
-
-def constant_measures(clip: TruthClip) -> Measures | SettingsError:
-    """Those of the constant, or why this clip shows nothing to measure: all of it is sky, or unknown.
-
-    Asked of the constant, whose numbers are sound: a model's own failure is no reason to leave a clip out.
-    """
-    try:
-        return measures_of(constant(clip.rgb), clip)
-    except SettingsError as error:
-        return error

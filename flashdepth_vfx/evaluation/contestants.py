@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from flashdepth_vfx.evaluation.baselines import constant, vertical_ramp
-from flashdepth_vfx.evaluation.clip import Predictor
 from flashdepth_vfx.evaluation.job import BASELINES, EvaluationJob, Model
-from flashdepth_vfx.evaluation.predictor import network_predictor
 from flashdepth_vfx.evaluation.report import Facts
+from flashdepth_vfx.measures.baselines import constant, vertical_ramp
+from flashdepth_vfx.measures.clip import Predictor
+from flashdepth_vfx.measures.predictor import network_predictor
 from flashdepth_vfx.networks import Network, Networks
 from flashdepth_vfx.settings import RenderSettings
 

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from flashdepth_vfx.errors import CorruptPlateError, PlateError
-from flashdepth_vfx.evaluation.clip import TruthClip
 from flashdepth_vfx.io import open_plates
+from flashdepth_vfx.measures.clip import TruthClip
 
 __all__ = ["PHOTOS", "load_photo"]
 

@@ -1,6 +1,7 @@
 """An evaluation from a job to a report: the one place where sets, models and measures meet.
 
-One clip or film is in memory at a time, with a prediction of it; of everything before it there are numbers.
+One clip or film is in memory at a time, with a prediction of it and where its points go; of everything before it
+there are numbers.
 """
 
 from __future__ import annotations
@@ -19,13 +20,12 @@ from flashdepth_vfx.errors import (
     SettingsError,
     WeightsError,
 )
-from flashdepth_vfx.evaluation.book import Book, constant_measures, measures_of
-from flashdepth_vfx.evaluation.clip import TruthClip
+from flashdepth_vfx.evaluation.book import Book
 from flashdepth_vfx.evaluation.contestants import baselines, open_model
 from flashdepth_vfx.evaluation.films import FILMS, load_film
 from flashdepth_vfx.evaluation.goals import FILM_PX, FILM_WORKING_PX
 from flashdepth_vfx.evaluation.job import BASELINES, SETS, EvaluationJob
-from flashdepth_vfx.evaluation.made import made_clips
+from flashdepth_vfx.evaluation.judge import Judge
 from flashdepth_vfx.evaluation.photos import PHOTOS
 from flashdepth_vfx.evaluation.report import Measures, Report, Speed, Unrest
 from flashdepth_vfx.evaluation.sets import data_folder, describe, open_set
@@ -33,6 +33,8 @@ from flashdepth_vfx.evaluation.speed import frames_per_second
 from flashdepth_vfx.evaluation.steady import drift, unrest
 from flashdepth_vfx.evaluation.tables import report_text, report_to_plain
 from flashdepth_vfx.io.atomic import atomic_write_bytes, make_folder
+from flashdepth_vfx.measures.clip import TruthClip
+from flashdepth_vfx.training.made import made_clips
 
 __all__ = ["evaluate"]
 
@@ -105,15 +107,7 @@ def _measure_set(book: Book, name: str) -> None:
     count = 0
     for number, clip in enumerate(clips):
         book.show(f"{name}: {clip.name}")
-        flat = constant_measures(clip)
-        if isinstance(flat, SettingsError):
-            book.skip(f"{name} {clip.name}", flat)
-            continue
-        book.add(name, "constant", clip.name, flat)
-        _measure_clip(book, name, clip, _is_drawn(book.job, name, number))
-        if name in _SIZED:
-            _measure_sizes(book, name, clip)
-        count += 1
+        count += _measure_clip(book, name, clip, _is_drawn(book.job, name, number))
     if count:
         book.sets[name] = describe(book.job, name, count)
 
@@ -131,32 +125,49 @@ def _is_drawn(job: EvaluationJob, name: str, number: int) -> bool:
     return name in PHOTOS or (number % step == 0 and number < job.sheets * step)
 
 
-def _measure_clip(book: Book, set_: str, clip: TruthClip, drawn: bool) -> None:
+def _measure_clip(book: Book, set_: str, clip: TruthClip, drawn: bool) -> bool:
+    """Whether it shows anything to measure."""
+    # it ends before the next clip is made: what it keeps takes more than the clip
+    judge = Judge(clip)
+    flat = judge.constant()
+    if isinstance(flat, SettingsError):
+        book.skip(f"{set_} {clip.name}", flat)
+        return False
+    book.add(set_, "constant", clip.name, flat)
+    _measure_models(book, set_, judge, drawn)
+    if set_ in _SIZED:
+        _measure_sizes(book, set_, judge)
+    return True
+
+
+def _measure_models(book: Book, set_: str, judge: Judge, drawn: bool) -> None:
+    clip = judge.clip
     for model, predict in _predictors(book).items():
         if model == "constant":
             continue
         predicted = predict(clip.rgb)
-        book.add(set_, model, clip.name, _measures(model, predicted, clip))
+        book.add(set_, model, clip.name, _measures(model, predicted, judge))
         if drawn and model not in BASELINES:
             book.draw(set_, clip.name, clip.rgb, model, predicted)
     if drawn:
         book.draw(set_, clip.name, clip.rgb, "truth", clip.truth_100_per_m.clamp_min(0.0))
 
 
-def _measure_sizes(book: Book, set_: str, clip: TruthClip) -> None:
+def _measure_sizes(book: Book, set_: str, judge: Judge) -> None:
+    clip = judge.clip
     for side in book.job.long_sides_px:
         for contestant in book.contestants:
             model = contestant.model.name
-            measures = _measures(model, contestant.predict(clip.rgb, side), clip)
+            measures = _measures(model, contestant.predict(clip.rgb, side), judge)
             book.add(set_, model, clip.name, measures, side)
 
 
-def _measures(model: str, predicted: Tensor, clip: TruthClip) -> Measures:
+def _measures(model: str, predicted: Tensor, judge: Judge) -> Measures:
     """Of a clip that shows something to measure, so that it is the model that fails where this does."""
     try:
-        return measures_of(predicted, clip)
+        return judge.measures(predicted)
     except SettingsError as error:
-        raise WeightsError(f"{model} on {clip.name}: {error}") from error
+        raise WeightsError(f"{model} on {judge.clip.name}: {error}") from error
 
 
 def _predictors(book: Book) -> dict[str, Callable[[Tensor], Tensor]]:

@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 
 from flashdepth_vfx.errors import PlateError
-from flashdepth_vfx.evaluation.clip import TruthClip
 from flashdepth_vfx.evaluation.job import EvaluationJob
 from flashdepth_vfx.evaluation.levels import level_clips
-from flashdepth_vfx.evaluation.made import made_clips
 from flashdepth_vfx.evaluation.photos import PHOTOS, load_photo
+from flashdepth_vfx.measures.clip import TruthClip
+from flashdepth_vfx.training.made import made_clips
 
 __all__ = ["data_folder", "describe", "open_set"]
 

@@ -10,15 +10,15 @@ from typing import Any
 
 from flashdepth_vfx.device import open_device
 from flashdepth_vfx.errors import OutputExistsError, SettingsError, UsageError, WeightsError
-from flashdepth_vfx.evaluation.baselines import constant, vertical_ramp
-from flashdepth_vfx.evaluation.made import made_clips
-from flashdepth_vfx.evaluation.predictor import network_predictor
 from flashdepth_vfx.io.atomic import make_folder
+from flashdepth_vfx.measures.baselines import constant, vertical_ramp
+from flashdepth_vfx.measures.predictor import network_predictor
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.preprocess import plan_canvas
 from flashdepth_vfx.training.checkpoint import load_checkpoint
 from flashdepth_vfx.training.data import DataSettings
 from flashdepth_vfx.training.losses import LossWeights
+from flashdepth_vfx.training.made import made_clips
 from flashdepth_vfx.training.passes import require_fitting
 from flashdepth_vfx.training.settings import TrainSettings
 from flashdepth_vfx.training.studio.check import ShotReport, open_shots

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from flashdepth_vfx.errors import CorruptPlateError, PlateError, SettingsError
-from flashdepth_vfx.evaluation.clip import Cameras, TruthClip
 from flashdepth_vfx.evaluation.levels.archive import Archive
 from flashdepth_vfx.evaluation.levels.bsp import Lumps, read_lumps
 from flashdepth_vfx.evaluation.levels.mesh import SKY, Triangles, triangles_of
 from flashdepth_vfx.evaluation.levels.raster import Pinhole, Stage, open_context
 from flashdepth_vfx.evaluation.levels.walk import CLEAR_M, Path, Space, draw_path, starts_of
+from flashdepth_vfx.measures.clip import Cameras, TruthClip
 
 __all__ = ["is_worth_seeing", "level_clips", "painted_share"]
 

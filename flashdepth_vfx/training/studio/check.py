@@ -11,13 +11,13 @@ import numpy as np
 
 from flashdepth_vfx.color import ColorTransform, plan_color
 from flashdepth_vfx.errors import FlashDepthError, PlateError, PlateSizeError, UsageError
-from flashdepth_vfx.evaluation.metrics import HORIZON_M
 from flashdepth_vfx.frames import FrameRange, FrameSequence
 from flashdepth_vfx.io import PlateReader, open_plates
 from flashdepth_vfx.io.exr_channels import list_channels
 from flashdepth_vfx.io.exr_header import read_headers
 from flashdepth_vfx.io.exr_layout import check_whole, read_layout
 from flashdepth_vfx.io.sequence import os_errors_name
+from flashdepth_vfx.measures.metrics import HORIZON_M
 from flashdepth_vfx.plate import PlateHeader
 from flashdepth_vfx.preprocess import shot_window
 from flashdepth_vfx.training.studio.find import FoundShot, find_shots

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from flashdepth_vfx.errors import SettingsError
-from flashdepth_vfx.evaluation.clip import TruthClip
+from flashdepth_vfx.measures.clip import TruthClip
 from flashdepth_vfx.model import ModelConfig
 from flashdepth_vfx.plate import Window
 from flashdepth_vfx.preprocess import Canvas, plan_canvas

@@ -1,12 +1,12 @@
-"""Error before and after, on what no step has seen, by the measures of the evaluation."""
+"""Error before and after, on what no step has seen, by the measures that the evaluation reports."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flashdepth_vfx.evaluation.clip import Predictor, TruthClip
-from flashdepth_vfx.evaluation.metrics import HORIZON_M, accuracy
+from flashdepth_vfx.measures.clip import Predictor, TruthClip
+from flashdepth_vfx.measures.metrics import HORIZON_M, accuracy
 
 __all__ = ["HELD_OUT_SHOTS", "MADE_SCENES", "ErrorRow", "errors"]
 
@@ -15,7 +15,10 @@ HELD_OUT_SHOTS, MADE_SCENES = "held-out shots", "made scenes"
 
 @dataclass(frozen=True)
 class ErrorRow:
-    """How `predictor` did on one held-out shot, or in the mean over `clips` of them; as `evaluation.Accuracy`."""
+    """How `predictor` did on one held-out shot, or in the mean over `clips` of them.
+
+    `delta1`, `abs_rel` and `rank` are those of `measures.metrics.Accuracy`.
+    """
 
     held_out: str
     predictor: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from flashdepth_vfx.evaluation.metrics import near_depth_m, require_same_shape
+from flashdepth_vfx.measures.metrics import near_depth_m, require_same_shape
 
 __all__ = ["boundary_f1"]
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from flashdepth_vfx.errors import SettingsError
-from flashdepth_vfx.evaluation.baselines import constant, vertical_ramp
-from flashdepth_vfx.evaluation.metrics import Accuracy, accuracy, aligned
+from flashdepth_vfx.measures.baselines import constant, vertical_ramp
+from flashdepth_vfx.measures.metrics import Accuracy, accuracy, accuracy_once_aligned, aligned
 
 _SKY, _UNKNOWN = 0.0, -1.0
 
@@ -86,6 +86,14 @@ def test_rank_knows_order_alone(seed: int) -> None:
     assert accuracy(torch.exp(5.0 * predicted), truth).rank == pytest.approx(rank)
     assert accuracy(-predicted, truth).rank == pytest.approx(-rank)
     assert accuracy(torch.exp(truth.double() / 20.0), truth).rank == pytest.approx(1.0)
+
+
+def test_what_is_aligned_already_is_judged_as_if_it_were_not() -> None:
+    truth = 5.0 + 50.0 * _noise(0)
+    for predicted in (_noise(1), truth, -truth, torch.ones_like(truth)):
+        exact = aligned(predicted.double(), truth)
+        assert accuracy_once_aligned(predicted, exact, truth) == accuracy(predicted, truth)
+        assert torch.equal(exact.to(predicted.dtype), aligned(predicted, truth))
 
 
 def test_a_scale_for_each_frame_is_not_given() -> None:

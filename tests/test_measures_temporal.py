@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from flashdepth_vfx.errors import SettingsError
-from flashdepth_vfx.evaluation.clip import Cameras, TruthClip
-from flashdepth_vfx.evaluation.temporal import (
+from flashdepth_vfx.measures.clip import Cameras, TruthClip
+from flashdepth_vfx.measures.temporal import (
     flicker,
-    has_still_points,
+    follow,
     temporal_alignment_error,
 )
 from flashdepth_vfx.training.scenes import Scene, draw_scenes, render
@@ -46,7 +46,8 @@ def _along(axis: int, *metres: float) -> Tensor:
 
 
 def _both(predicted: Tensor, clip: TruthClip) -> tuple[float, float]:
-    return temporal_alignment_error(predicted, clip), flicker(predicted, clip)
+    followed = follow(clip)
+    return temporal_alignment_error(predicted, followed), flicker(predicted, followed)
 
 
 def test_a_depth_that_does_not_notice_the_camera() -> None:
@@ -71,7 +72,7 @@ def test_a_scale_that_jitters() -> None:
 def test_pairs_weigh_the_same() -> None:
     # still, then a jump of a tenth: (0 + 0 + 0.1 + 0.1 / 1.1) / 4
     clip = _clip(_wall(10.0, 10.0, 10.0), _along(2, 0.0, 0.0, 0.0))
-    error = temporal_alignment_error(_wall(10.0, 10.0, 10.0 / 1.1), clip)
+    error = temporal_alignment_error(_wall(10.0, 10.0, 10.0 / 1.1), follow(clip))
     assert error == pytest.approx(100.0 * (0.1 + 0.1 / 1.1) / 4, abs=1e-4)
 
 
@@ -129,7 +130,7 @@ def _made() -> list[TruthClip]:
     for i, (rgb, truth) in enumerate(zip(made.rgb_linear, made.disparity_100_per_m, strict=True)):
         cameras = Cameras(made.eye_m[i], made.eye_turn[i], made.focal_px[i])
         clips.append(TruthClip(f"made-{i}", rgb, truth, cameras, made.still[i]))
-    return [clip for clip in clips if has_still_points(clip)]
+    return [clip for clip in clips if follow(clip).has_still_points]
 
 
 def test_the_truth_of_made_scenes_is_steady() -> None:
@@ -148,8 +149,8 @@ def test_the_truth_is_not_steady_with_cameras_that_are_a_bit_off() -> None:
         off = clip.cameras.eye_turn.clone()
         off[1] = off[1] @ _turn(0.0, 0.02, 0.0).float()
         turned = dataclasses.replace(clip, cameras=dataclasses.replace(clip.cameras, eye_turn=off))
-        right.append(temporal_alignment_error(clip.truth_100_per_m, clip))
-        wrong.append(temporal_alignment_error(clip.truth_100_per_m, turned))
+        right.append(temporal_alignment_error(clip.truth_100_per_m, follow(clip)))
+        wrong.append(temporal_alignment_error(clip.truth_100_per_m, follow(turned)))
     assert sum(wrong) > 5.0 * sum(right)
 
 
@@ -190,8 +191,7 @@ def test_what_is_not_known_to_be_still_and_near_does_not_count(frame: int, why: 
         clip.still[frame, :, column] = False
     else:
         clip.truth_100_per_m[frame, :, column] = {"unknown": -1.0, "sky": 0.0, "far": 1.25}[why]
-    assert flicker(predicted, clip) == pytest.approx(0.0, abs=1e-6)
-    assert temporal_alignment_error(predicted, clip) == pytest.approx(0.0, abs=1e-6)
+    assert _both(predicted, clip) == pytest.approx((0.0, 0.0), abs=1e-6)
 
 
 def test_where_nobody_knows_what_moves_depth_decides() -> None:
@@ -204,7 +204,7 @@ def test_where_nobody_knows_what_moves_depth_decides() -> None:
 def test_points_that_a_prediction_puts_behind_the_camera_count() -> None:
     # half a metre away, and the camera goes one: -0.5 where it says 1, and back 2 where it says 0.5
     clip = _clip(_wall(10.0, 9.0), _along(2, 0.0, 1.0))
-    error = temporal_alignment_error(_wall(0.5, 1.0), clip)
+    error = temporal_alignment_error(_wall(0.5, 1.0), follow(clip))
     assert error == pytest.approx(100.0 * (1.5 + 3.0) / 2, abs=1e-3)
 
 
@@ -213,20 +213,32 @@ def test_points_that_a_prediction_puts_out_of_the_frame_count() -> None:
     # nearest and has 8, so 6 / 8. Back, pixel 0 falls on it: 6 / 2.
     predicted = _STRIP.clone()
     predicted[0, :, 1] = 50.0
-    error = temporal_alignment_error(predicted, _strip())
+    error = temporal_alignment_error(predicted, follow(_strip()))
     assert error == pytest.approx(100.0 * (6 / 8 + 6 / 2) / 6 / 2, abs=1e-3)
 
 
 def test_what_cannot_be_followed_is_told() -> None:
     clip = _strip()
-    assert has_still_points(clip)
     photo = _clip(_STRIP[:1], _along(0, 0.0))
     blind = dataclasses.replace(clip, cameras=None)
-    crowd = dataclasses.replace(clip, still=torch.zeros_like(_STRIP, dtype=torch.bool))
-    assert not has_still_points(crowd)
+    for bad, said in ((photo, "one frame"), (blind, "no cameras")):
+        with pytest.raises(SettingsError, match=f"case: {said}"):
+            follow(bad)
+    crowd = follow(dataclasses.replace(clip, still=torch.zeros_like(_STRIP, dtype=torch.bool)))
+    assert follow(clip).has_still_points
+    assert not crowd.has_still_points
     for measure in (temporal_alignment_error, flicker):
-        for bad, said in ((photo, "one frame"), (blind, "no cameras"), (crowd, "no still surface")):
-            with pytest.raises(SettingsError, match=f"case: {said}"):
-                measure(bad.truth_100_per_m, bad)
+        with pytest.raises(SettingsError, match="case: no still surface"):
+            measure(clip.truth_100_per_m, crowd)
         with pytest.raises(ValueError, match="not the truth's"):
-            measure(_STRIP[:, :1], clip)
+            measure(_STRIP[:, :1], follow(clip))
+
+
+def test_one_following_serves_every_prediction() -> None:
+    clip = _strip()
+    followed = follow(clip)
+    for scale in (1.0, 1.1, 3.0):
+        predicted = _STRIP.clone()
+        predicted[0] *= scale
+        found = temporal_alignment_error(predicted, followed), flicker(predicted, followed)
+        assert found == _both(predicted, clip)

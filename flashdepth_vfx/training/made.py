@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
-from flashdepth_vfx.evaluation.clip import Cameras, TruthClip
+from flashdepth_vfx.measures.clip import Cameras, TruthClip
 from flashdepth_vfx.training.data import DataSettings, held_out
 
 __all__ = ["made_clips"]

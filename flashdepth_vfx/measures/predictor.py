@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from flashdepth_vfx.errors import SettingsError
-from flashdepth_vfx.evaluation.clip import Predictor
+from flashdepth_vfx.measures.clip import Predictor
 from flashdepth_vfx.model import FlashDepthNet, TemporalState
 from flashdepth_vfx.plate import Window
 from flashdepth_vfx.preprocess import plan_canvas, to_network, to_plate

@@ -1,7 +1,8 @@
 """How steady a depth is: what it says of one surface in one frame and in the next.
 
-Both measures follow points by the true cameras. A frame's disparity between its pixels is read bilinearly, which is
-exact on planes, where disparity is affine in the picture; by whole pixels the truth itself would not be steady.
+Both measures follow points by the true cameras: `follow` finds where they fall, once for all predictions of a clip. A
+frame's disparity between its pixels is read bilinearly, which is exact on planes, where disparity is affine in the
+picture; by whole pixels the truth itself would not be steady.
 """
 
 from __future__ import annotations
@@ -13,17 +14,62 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from flashdepth_vfx.errors import SettingsError
-from flashdepth_vfx.evaluation.clip import Cameras, TruthClip
-from flashdepth_vfx.evaluation.metrics import HORIZON_M, near_depth_m, require_same_shape
+from flashdepth_vfx.measures.clip import Cameras, TruthClip
+from flashdepth_vfx.measures.metrics import HORIZON_M, near_depth_m, require_same_shape
 
-__all__ = ["flicker", "has_still_points", "temporal_alignment_error"]
+__all__ = ["Followed", "flicker", "follow", "temporal_alignment_error"]
 
 #: How far the depth of a point may be from what is seen where it falls in the other frame, to be what is seen there.
 _SAME_SURFACE = 0.02
 _ROUNDING = 1e-6
 
 
-def temporal_alignment_error(predicted_aligned: Tensor, clip: TruthClip) -> float:
+@dataclass(frozen=True)
+class _Pair:
+    """What the truth says of two neighbouring frames.
+
+    `pixel` `(H, W, 2)`, where the pixels of the first fall in the second, x and y with centres at halves; `seen` and
+    `seen_back` `(H, W)` bool, the pixels of the first and of the second whose still surface the other shows too;
+    `true_change` `(H, W)`, the logarithm of the second's depth there over the first's here.
+    """
+
+    pixel: Tensor
+    seen: Tensor
+    seen_back: Tensor
+    true_change: Tensor
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A clip and where its points fall in the frames beside theirs, which no prediction changes. `follow` makes it.
+
+    It takes 26 bytes a pixel of the clip. `cameras` are the clip's in float64.
+    """
+
+    clip: TruthClip
+    cameras: Cameras
+    pairs: tuple[_Pair, ...]
+
+    @property
+    def has_still_points(self) -> bool:
+        """Whether steadiness can be measured, whatever the prediction: some point that counts is seen twice in a row.
+
+        A crowd in front of the sky has none.
+        """
+        return any(bool(pair.seen.any()) for pair in self.pairs)
+
+
+def follow(clip: TruthClip) -> Followed:
+    """The points of every frame followed into the next one, and back.
+
+    Raises `SettingsError` for a clip of one frame or without cameras.
+    """
+    cameras = _cameras(clip)
+    frames = range(len(clip.truth_100_per_m) - 1)
+    return Followed(clip, cameras, tuple(_pair(clip, cameras, one) for one in frames))
+
+
+def temporal_alignment_error(predicted_aligned: Tensor, followed: Followed) -> float:
     """TAE in percent of one aligned sequence, `(T, H, W)` in 100/m: 0 is one rigid world in all frames.
 
     After Chen et al., "Video Depth Anything" (2025), section 4.1. Each pixel of a frame is put into space by its
@@ -40,26 +86,25 @@ def temporal_alignment_error(predicted_aligned: Tensor, clip: TruthClip) -> floa
     so that all predictions are judged on the same pixels and none gains by losing its worst. Predicted depth ends
     at 70 m.
 
-    Raises `SettingsError` for a clip of one frame, without cameras, or in which no pixel counts (ask
-    `has_still_points`), `ValueError` where the shapes differ.
+    Raises `SettingsError` for a clip in which no pixel counts (ask `followed.has_still_points`), `ValueError` where
+    the shapes differ.
     """
-    require_same_shape(predicted_aligned, clip.truth_100_per_m)
-    cameras = _cameras(clip)
+    require_same_shape(predicted_aligned, followed.clip.truth_100_per_m)
     errors = []
-    for first in range(len(predicted_aligned) - 1):
-        for one, two in ((first, first + 1), (first + 1, first)):
-            seen = _follow(clip, cameras, one, two).seen
-            depth = near_depth_m(predicted_aligned[one])
-            pixel, moved_depth = _moved(depth, cameras, one, two)
-            there = near_depth_m(_read(predicted_aligned[two][None], pixel)[0])
+    for first, pair in enumerate(followed.pairs):
+        there_and_back = ((first, first + 1, pair.seen), (first + 1, first, pair.seen_back))
+        for one, two, seen in there_and_back:
             if bool(seen.any()):
+                depth = near_depth_m(predicted_aligned[one])
+                pixel, moved_depth = _moved(depth, followed.cameras, one, two)
+                there = near_depth_m(_read(predicted_aligned[two][None], pixel)[0])
                 errors.append(((moved_depth - there).abs() / there)[seen].mean())
     if not errors:
-        raise _nothing_seen(clip)
+        raise _nothing_seen(followed.clip)
     return 100.0 * float(torch.stack(errors).mean())
 
 
-def flicker(predicted_aligned: Tensor, clip: TruthClip) -> float:
+def flicker(predicted_aligned: Tensor, followed: Followed) -> float:
     """Percent by which the depth of still points changes from frame to frame when it should not.
 
     Of one aligned sequence, `(T, H, W)` in 100/m. Every point of a frame that the next one shows too, as in
@@ -67,45 +112,30 @@ def flicker(predicted_aligned: Tensor, clip: TruthClip) -> float:
     |log(z'/z) - log(w'/w)|, where z and z' are predicted before and after and w and w' are true. Predicted depth ends
     at 70 m. Raises as `temporal_alignment_error` does.
     """
-    require_same_shape(predicted_aligned, clip.truth_100_per_m)
-    cameras = _cameras(clip)
+    require_same_shape(predicted_aligned, followed.clip.truth_100_per_m)
     total, points = 0.0, 0
-    for one in range(len(predicted_aligned) - 1):
-        follow = _follow(clip, cameras, one, one + 1)
-        after = near_depth_m(_read(predicted_aligned[one + 1][None], follow.pixel)[0])
+    for one, pair in enumerate(followed.pairs):
+        after = near_depth_m(_read(predicted_aligned[one + 1][None], pair.pixel)[0])
         change = (after / near_depth_m(predicted_aligned[one])).log()
-        true_change = (follow.depth_there / near_depth_m(clip.truth_100_per_m[one])).log()
-        total += float((change - true_change).abs()[follow.seen].sum())
-        points += int(follow.seen.sum())
+        total += float((change - pair.true_change).abs()[pair.seen].sum())
+        points += int(pair.seen.sum())
     if not points:
-        raise _nothing_seen(clip)
+        raise _nothing_seen(followed.clip)
     return 100.0 * total / points
 
 
-def has_still_points(clip: TruthClip) -> bool:
-    """Whether steadiness can be measured, whatever the prediction: some point that counts is seen twice in a row.
+def _pair(clip: TruthClip, cameras: Cameras, one: int) -> _Pair:
+    pixel, seen, there = _fallen(clip, cameras, one, one + 1)
+    _, seen_back, _ = _fallen(clip, cameras, one + 1, one)
+    true_change = (there / near_depth_m(clip.truth_100_per_m[one])).log()
+    return _Pair(pixel, seen, seen_back, true_change)
 
-    A crowd in front of the sky has none. Raises `SettingsError` for a clip of one frame or without cameras.
+
+def _fallen(clip: TruthClip, cameras: Cameras, one: int, two: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Where the pixels of frame `one` fall in frame `two`, `(H, W, 2)`, and what the truth has there.
+
+    That is: whether the same still surface is seen, `(H, W)` bool, and the depth, `(H, W)` in metres.
     """
-    cameras = _cameras(clip)
-    pairs = range(len(clip.truth_100_per_m) - 1)
-    return any(bool(_follow(clip, cameras, one, one + 1).seen.any()) for one in pairs)
-
-
-@dataclass(frozen=True)
-class _Follow:
-    """Where the pixels of one frame fall in another, by truth alone.
-
-    `pixel` `(H, W, 2)`, x and y with centres at halves; `seen` `(H, W)` bool, the same still surface is seen there;
-    `depth_there` `(H, W)`, what the truth has there, in metres.
-    """
-
-    pixel: Tensor
-    seen: Tensor
-    depth_there: Tensor
-
-
-def _follow(clip: TruthClip, cameras: Cameras, one: int, two: int) -> _Follow:
     truth = clip.truth_100_per_m
     usable = _usable(clip, one)
     pixel, depth = _moved(near_depth_m(truth[one]), cameras, one, two)
@@ -115,7 +145,7 @@ def _follow(clip: TruthClip, cameras: Cameras, one: int, two: int) -> _Follow:
     there = near_depth_m(disparity)
     same = (depth - there).abs() <= _SAME_SURFACE * there
     seen = usable & (depth > 0) & _inside(pixel) & (outside < _ROUNDING) & same
-    return _Follow(pixel, seen, there)
+    return pixel, seen, there
 
 
 def _usable(clip: TruthClip, frame: int) -> Tensor:

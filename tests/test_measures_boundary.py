@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from flashdepth_vfx.evaluation.boundary import boundary_f1
+from flashdepth_vfx.measures.boundary import boundary_f1
 
 _STEPS = np.linspace(1.05, 1.25, 10)
 

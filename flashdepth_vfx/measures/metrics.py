@@ -9,7 +9,15 @@ from torch import Tensor
 
 from flashdepth_vfx.errors import SettingsError
 
-__all__ = ["HORIZON_M", "Accuracy", "accuracy", "aligned", "near_depth_m", "require_same_shape"]
+__all__ = [
+    "HORIZON_M",
+    "Accuracy",
+    "accuracy",
+    "accuracy_once_aligned",
+    "aligned",
+    "near_depth_m",
+    "require_same_shape",
+]
 
 HORIZON_M = 70.0
 """What lies farther, the sky included, is not judged in metres; a prediction of more counts as this."""
@@ -57,8 +65,20 @@ def accuracy(predicted: Tensor, truth_100_per_m: Tensor) -> Accuracy:
     mean over the pixels of each frame and then over the frames, where here every pixel of the sequence weighs the
     same, so that a frame with few known pixels does not. Raises as `aligned` does.
     """
+    exact = aligned(predicted.double(), truth_100_per_m)
+    return accuracy_once_aligned(predicted, exact, truth_100_per_m)
+
+
+def accuracy_once_aligned(
+    predicted: Tensor, predicted_aligned: Tensor, truth_100_per_m: Tensor
+) -> Accuracy:
+    """As `accuracy`, of a prediction that is at hand as it came and as `aligned` gives it, `(T, H, W)` each.
+
+    The order of near and far is that of `predicted`: aligned, one that has it the wrong way round would have none.
+    """
     near = _judged(predicted, truth_100_per_m)
-    depth = near_depth_m(aligned(predicted.double(), truth_100_per_m)[near])
+    require_same_shape(predicted_aligned, truth_100_per_m)
+    depth = near_depth_m(predicted_aligned[near])
     true_depth = near_depth_m(truth_100_per_m[near])
     ratio = torch.maximum(depth / true_depth, true_depth / depth)
     error = (depth - true_depth).abs() / true_depth

@@ -8,7 +8,7 @@ from golden import tiny
 from torch import Tensor
 
 from flashdepth_vfx.errors import SettingsError
-from flashdepth_vfx.evaluation.predictor import network_predictor
+from flashdepth_vfx.measures.predictor import network_predictor
 from flashdepth_vfx.training.data import network_input
 
 
