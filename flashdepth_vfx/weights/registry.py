@@ -17,8 +17,8 @@ CommercialUse: TypeAlias = Literal["yes", "no", "not stated"]
 _FLASHDEPTH = "Eyeline-Labs/FlashDepth"
 # The long side that the paper's figures are for; smaller plates keep their size.
 _FLASHDEPTH_LONG_SIDE_PX = 2044
-# What it was trained at: a network this small has learned one scale.
-_NANO_LONG_SIDE_PX = 384
+# What measures best on real pictures (docs/nano.md): a network this small has learned one scale.
+_NANO_LONG_SIDE_PX = 320
 # Depth Anything V2 was trained at a short side of 518; this is its long side in a 16:9 picture.
 _DAV2_LONG_SIDE_PX = 924
 # The authors' own advice: below this short side, L sees more than Full and S do.
