@@ -109,6 +109,12 @@ _NETWORK = (
         default=_DEFAULTS.scan,
         help="Kernels of the temporal module.",
     ),
+    _word(
+        "--precision",
+        words=("auto", "fp32", "fp16", "bf16"),
+        default=_DEFAULTS.precision,
+        help="Of the network's wide layers; what fp16 cannot hold is computed in fp32.",
+    ),
 )
 _DEPTH = (
     _word(

@@ -12,13 +12,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from flashdepth_vfx.errors import DeviceError, SettingsError
+from flashdepth_vfx.model.precision import DTYPES, Precision
 from flashdepth_vfx.model.scan_kernel import Scan, kernel_problem
 
 __all__ = ["Device", "open_device", "told_when_memory_is_short"]
+
+#: Major compute capability of the first cards that multiply bfloat16 themselves.
+_BF16_SINCE = 8
 
 
 @dataclass(frozen=True)
@@ -29,28 +34,34 @@ class Device:
     name: str
     kernels: str
     driver: str
+    precision: Precision
     #: Why `auto` settled for the CPU; empty when nothing needs saying.
     notice: str = ""
 
 
-def open_device(wanted: str, scan: Scan = "auto") -> Device:
-    """Open `auto`, `cpu`, `cuda` or `cuda:N`.
+def open_device(
+    wanted: str, scan: Scan = "auto", precision: Precision | Literal["auto"] = "auto"
+) -> Device:
+    """Open `auto`, `cpu`, `cuda` or `cuda:N`, for a network whose wide layers are in `precision`.
 
-    Raises `DeviceError`, with the driver's own words, when a GPU was asked for and none answers, and
-    `SettingsError` for another name.
+    Raises `DeviceError`, with the driver's own words, when a GPU was asked for and none answers or it does not have
+    that precision, and `SettingsError` for another name.
     """
+    if precision not in (*DTYPES, "auto"):
+        raise SettingsError(f"--precision {precision}: give auto, {', '.join(DTYPES)}")
+    held: Precision = "fp32" if precision == "auto" else precision
     if wanted == "cpu":
-        return _cpu(scan, "")
+        return _cpu(scan, held, "")
     if wanted == "auto":
         trouble = _cuda_trouble()
         if trouble is None:
-            return _cuda("cuda", scan)
-        return _cpu(scan, f"rendering on the CPU, which is slow: {trouble}")
+            return _cuda("cuda", scan, held)
+        return _cpu(scan, held, f"rendering on the CPU, which is slow: {trouble}")
     if wanted == "cuda" or wanted.startswith("cuda:"):
         trouble = _cuda_trouble()
         if trouble is not None:
             raise DeviceError(f"--device {wanted}: {trouble} (--device cpu renders without a GPU)")
-        return _cuda(wanted, scan)
+        return _cuda(wanted, scan, held)
     raise SettingsError(f"--device {wanted}: give auto, cpu, cuda or cuda:N")
 
 
@@ -79,15 +90,15 @@ def _cuda_trouble() -> str | None:
     return None
 
 
-def _cpu(scan: Scan, notice: str) -> Device:
+def _cpu(scan: Scan, precision: Precision, notice: str) -> Device:
     # Threads too: matrix products round otherwise when another number of them shares the work.
     if scan == "mamba_ssm":
         raise DeviceError("--scan mamba_ssm needs a CUDA device; --scan torch runs anywhere")
     kernels = (
         f"torch {torch.__version__} {torch.backends.cpu.get_cpu_capability()} "
-        f"threads={torch.get_num_threads()} scan=torch"
+        f"threads={torch.get_num_threads()} {precision} scan=torch"
     )
-    return Device(torch.device("cpu"), "cpu", kernels, "", notice)
+    return Device(torch.device("cpu"), "cpu", kernels, "", precision, notice)
 
 
 def _scan(scan: Scan) -> str:
@@ -111,11 +122,17 @@ def _nvidia_driver() -> str:
     return found[0] if found else "not told"
 
 
-def _cuda(wanted: str, scan: Scan) -> Device:
+def _cuda(wanted: str, scan: Scan, precision: Precision) -> Device:
     try:
         properties = torch.cuda.get_device_properties(wanted)
     except (RuntimeError, AssertionError, ValueError) as answer:
         raise DeviceError(f"--device {wanted}: {str(answer).splitlines()[0]}") from answer
+    capability = f"{properties.major}.{properties.minor}"
+    if precision == "bf16" and properties.major < _BF16_SINCE:
+        raise DeviceError(
+            f"--precision bf16: {properties.name} (compute capability {capability}) would only imitate it; "
+            "fp16 and fp32 are its own"
+        )
     # TF32 and autotuned convolutions would make a frame depend on what ran before it.
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -123,10 +140,9 @@ def _cuda(wanted: str, scan: Scan) -> Device:
     torch.backends.cudnn.deterministic = True
     kernels = (
         f"torch {torch.__version__} cuda {torch.version.cuda} "
-        f"cudnn {torch.backends.cudnn.version()} fp32 {_scan(scan)}"  # type: ignore[no-untyped-call]
+        f"cudnn {torch.backends.cudnn.version()} {precision} {_scan(scan)}"  # type: ignore[no-untyped-call]
     )
-    capability = f"{properties.major}.{properties.minor}"
     driver = (
         f"driver {_nvidia_driver()}, CUDA {torch.version.cuda}, compute capability {capability}"
     )
-    return Device(torch.device(wanted), properties.name, kernels, driver)
+    return Device(torch.device(wanted), properties.name, kernels, driver, precision)

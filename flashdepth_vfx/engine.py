@@ -6,6 +6,7 @@ depends on order: a renderer prepares frames ahead and finishes them behind, on 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from flashdepth_vfx.color import ColorTransform
 from flashdepth_vfx.depth import convert
 from flashdepth_vfx.device import Device, told_when_memory_is_short
 from flashdepth_vfx.errors import FrameOrderError
-from flashdepth_vfx.model import FlashDepthNet
+from flashdepth_vfx.model import TemporalState
 from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader
 from flashdepth_vfx.preprocess import to_network, to_plate
 from flashdepth_vfx.settings import Convention, Upsampling
@@ -44,7 +45,7 @@ class DepthEngine:
 
     def __init__(
         self,
-        network: FlashDepthNet,
+        network: Callable[[Tensor, TemporalState | None], tuple[Tensor, TemporalState]],
         identity: ShotIdentity,
         color: ColorTransform,
         device: Device,

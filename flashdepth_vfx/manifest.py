@@ -55,7 +55,8 @@ class WeightsRecord:
 
 @dataclass(frozen=True)
 class FrameRecord:
-    """What is worth saying of one frame. `held_from` is the frame that a hole repeats.
+    """What is worth saying of one frame. `held_from` is the frame that a hole repeats; `widened`, that half precision
+    did not hold it, so that it was computed in float32.
 
     `past` is the digest of the plates that the state had seen by then (`ShotState.plates_digest`).
     """
@@ -66,11 +67,13 @@ class FrameRecord:
     nan_count: int = 0
     inf_count: int = 0
     past: str = ""
+    widened: bool = False
 
     @property
     def remarkable(self) -> bool:
         """Whether the manifest lists it."""
-        return self.reset or self.held_from is not None or self.nan_count + self.inf_count > 0
+        odd = self.reset or self.widened or self.held_from is not None
+        return odd or self.nan_count + self.inf_count > 0
 
 
 @dataclass
@@ -139,6 +142,8 @@ def frame_block(
     }
     if record.held_from is not None:
         block["heldFrom"] = record.held_from
+    if record.widened:
+        block["widened"] = 1
     return {f"flashdepth/{name}": value for name, value in block.items()}
 
 
@@ -167,6 +172,7 @@ def record_of(frame: int, attributes: Mapping[str, object]) -> FrameRecord:
         nan_count=number("nanCount") or 0,
         inf_count=number("infCount") or 0,
         past=past if isinstance(past, str) else "",
+        widened=bool(number("widened")),
     )
 
 

@@ -10,6 +10,7 @@ from flashdepth_vfx.device import Device, open_device, told_when_memory_is_short
 from flashdepth_vfx.manifest import WeightsRecord
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.preprocess import Canvas
+from flashdepth_vfx.runner import FrameRunner
 from flashdepth_vfx.settings import RenderSettings
 from flashdepth_vfx.weights import WeightsEntry, load, suggest
 
@@ -21,6 +22,7 @@ class Network:
     """Weights on a device, ready to run."""
 
     net: FlashDepthNet
+    runner: FrameRunner
     config: ModelConfig
     entry: WeightsEntry
     record: WeightsRecord
@@ -55,7 +57,13 @@ class Networks:
 
         Raises `LicenseError` before anything is read, `WeightsError`, `DeviceError`.
         """
-        key = (settings.weights, settings.accept_license, settings.device, settings.scan)
+        key = (
+            settings.weights,
+            settings.accept_license,
+            settings.device,
+            settings.scan,
+            settings.precision,
+        )
         if self._kept is None or self._kept[0] != key:
             self._kept = None
             self._kept = (key, _load(settings))
@@ -63,7 +71,7 @@ class Networks:
 
 
 def _load(settings: RenderSettings) -> Network:
-    device = open_device(settings.device, settings.scan)
+    device = open_device(settings.device, settings.scan, settings.precision)
     loaded = load(settings.weights, accept=settings.accept_license)
     config = ModelConfig.from_dict(loaded.config)
     with told_when_memory_is_short(device, "while the weights were loaded"):
@@ -80,4 +88,4 @@ def _load(settings: RenderSettings) -> Network:
         commercial_use=entry.commercial_use,
         relative=entry.per_frame,
     )
-    return Network(net, config, entry, record, device)
+    return Network(net, FrameRunner(net, device.precision), config, entry, record, device)

@@ -8,7 +8,6 @@ render, its state never runs ahead of its frames.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -32,15 +31,14 @@ from flashdepth_vfx.reporter import Reporter
 from flashdepth_vfx.schedule import Action, Step
 from flashdepth_vfx.shotplan import ShotPlan, plan_shot
 from flashdepth_vfx.state import ShotState, save_state
+from flashdepth_vfx.workers import one_core_an_operation, usable_cores, worker_count
 
 __all__ = ["RenderResult", "render"]
 
-#: Threads on either side of the network. More than a few only queue for the same cores and disk.
-_WORKERS = max(1, min(4, (os.cpu_count() or 2) // 2))
 #: What is true of one frame of a take and of no other: a held frame does not repeat it.
 _OF_ONE_MOMENT = frozenset(("capDate", "keyCode", "timeCode"))
-#: Frames in flight on either side.
-_IN_FLIGHT = 2 * _WORKERS
+#: Frames in flight on either side, for each of its threads.
+_IN_FLIGHT = 2
 
 
 @dataclass(frozen=True)
@@ -106,6 +104,8 @@ class _Run:
         self._checkpoints: deque[ShotState] = deque()
         self._checkpointed = plan.start
         self._last_seen: tuple[PlateHeader, Tensor] | None = None
+        self._on_cpu = plan.network.device.torch_device.type == "cpu"
+        self._workers = worker_count(usable_cores(), network_on_cpu=self._on_cpu)
 
     def to_the_end(self) -> RenderResult:
         """Run, and report how it ended."""
@@ -113,7 +113,11 @@ class _Run:
         try:
             if self._is_untold:
                 self._settle_in()
-            with WriteBehind[_Written](workers=_WORKERS, behind=_IN_FLIGHT) as writes:
+            workers, behind = self._workers, _IN_FLIGHT * self._workers
+            with (
+                one_core_an_operation(network_on_cpu=self._on_cpu),
+                WriteBehind[_Written](workers=workers, behind=behind) as writes,
+            ):
                 self._go(writes)
             self._hand_on()
         except BaseException as error:
@@ -133,8 +137,9 @@ class _Run:
         )
 
     def _go(self, writes: WriteBehind[_Written]) -> None:
-        workers = 1 if self._plan.reader.sequential else _WORKERS
-        frames = read_ahead(self._plan.steps, self._load, workers=workers, ahead=2 * workers)
+        workers = 1 if self._plan.reader.sequential else self._workers
+        ahead = _IN_FLIGHT * workers
+        frames = read_ahead(self._plan.steps, self._load, workers=workers, ahead=ahead)
         try:
             for index, (step, loaded) in enumerate(frames):
                 if index == 0:
@@ -180,9 +185,11 @@ class _Run:
         self._report.tally.spend("read", loaded.read_seconds)
         self._report.tally.spend("prepare", loaded.prepare_seconds)
         before = None if self._state is None else self._state.skip_to(step.frame)
-        began = time.perf_counter()
+        runner, began = self._plan.network.runner, time.perf_counter()
+        widened_before = runner.widened
         disparity, self._state = self._plan.engine.infer(prepared, before)
-        self._report.seen(prepared, time.perf_counter() - began)
+        widened = runner.widened > widened_before
+        self._report.seen(prepared, time.perf_counter() - began, widened)
         self._last_seen = (prepared.header, disparity)
         record = FrameRecord(
             frame=step.frame,
@@ -190,6 +197,7 @@ class _Run:
             nan_count=prepared.nan_count,
             inf_count=prepared.inf_count,
             past=self._state.plates_digest,
+            widened=widened,
         )
         self._deliver(step, record, prepared.header, disparity, writes)
         if self._state.frames_seen % self._plan.job.settings.checkpoint_interval_frames == 0:

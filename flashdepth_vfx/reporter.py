@@ -43,6 +43,7 @@ class Reporter:
         self._observer = observer
         self._warnings: list[str] = []
         self._left_out: set[str] = set()
+        self._widened = False
         self._began = time.perf_counter()
         self._steps_done = 0
         self._unlogged: list[str] = []
@@ -72,14 +73,20 @@ class Reporter:
         self._write_log("\n".join(self._unlogged))
         self._unlogged.clear()
 
-    def seen(self, prepared: PreparedFrame, network_seconds: float) -> None:
-        """The network has seen a frame."""
+    def seen(self, prepared: PreparedFrame, network_seconds: float, widened: bool) -> None:
+        """The network has seen a frame; `widened` as in `FrameRecord`."""
         self.tally.frames_seen += 1
         self.tally.spend("network", network_seconds)
         if prepared.nan_count or prepared.inf_count:
             self.warn(
                 f"{prepared.header.path}: {prepared.nan_count} NaN and {prepared.inf_count} "
                 "infinite values were replaced for the network"
+            )
+        if widened and not self._widened:
+            self._widened = True
+            self.warn(
+                f"{prepared.header.path}: beyond half precision, so computed in float32, which is slower; other "
+                "frames may be too, and the manifest lists them"
             )
 
     def left_out(self, plate: Path, names: Iterable[str]) -> None:

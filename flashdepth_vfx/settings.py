@@ -63,6 +63,7 @@ class RenderSettings:
     exposure_stops: float = 0.0
     device: str = "auto"
     scan: Literal["auto", "torch", "mamba_ssm"] = "auto"
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
     missing: MissingPolicy = MissingPolicy.ERROR
     sparse: bool = False
     checkpoint_interval_frames: int = 25

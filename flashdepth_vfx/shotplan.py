@@ -148,7 +148,7 @@ def _engine(
     job: RenderJob, network: Network, identity: ShotIdentity, color: ColorPlan
 ) -> DepthEngine:
     return DepthEngine(
-        network.net,
+        network.runner,
         identity,
         ColorTransform(color),
         network.device,

@@ -22,6 +22,7 @@ from flashdepth_vfx.events import RenderEvent
 from flashdepth_vfx.model import TemporalState
 from flashdepth_vfx.networks import Network, Networks
 from flashdepth_vfx.plate import FloatArray, Window
+from flashdepth_vfx.runner import FrameRunner
 
 #: The smallest picture that the nano network takes without growing it.
 WINDOW = Window(0, 0, 160, 96)
@@ -167,7 +168,8 @@ class _Instead(Networks):
         self._net = net
 
     def open(self, settings: RenderSettings) -> Network:
-        return replace(_NETWORKS.open(settings), net=self._net)
+        runner = FrameRunner(self._net, "fp32")
+        return replace(_NETWORKS.open(settings), net=self._net, runner=runner)
 
 
 class Probe(nn.Module):

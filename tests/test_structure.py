@@ -74,6 +74,8 @@ MAY_IMPORT = {
     "plate": set(),
     "events": set(),
     "pipeline": set(),
+    "runner": {"model"},
+    "workers": set(),
     "lines": set(),
     "settings": {"errors"},
     "frames": {"errors"},

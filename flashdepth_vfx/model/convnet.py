@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flashdepth_vfx.model.config import ConvConfig
+from flashdepth_vfx.model.precision import fitted
 
 __all__ = ["EfficientNetLite", "lite_name_from_published"]
 
@@ -32,13 +33,18 @@ class ConvNorm(nn.Module):
         # even.
         total = kernel - stride if kernel > stride else 0
         before, after = total // 2, total - total // 2
-        self.padding = (before, after, before, after)
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, groups=groups, bias=False)
+        # The same on both sides is the convolution's own affair; otherwise the picture is copied.
+        even = before == after
+        self.padding = None if even else (before, after, before, after)
+        self.conv = nn.Conv2d(
+            inputs, outputs, kernel, stride, before if even else 0, groups=groups, bias=False
+        )
         self.norm = nn.BatchNorm2d(outputs, eps=_NORM_EPS, momentum=_NORM_MOMENTUM)
         self.active = active
 
     def forward(self, x: Tensor) -> Tensor:
-        if any(self.padding):
+        x = fitted(x, self.conv)
+        if self.padding is not None:
             x = F.pad(x, self.padding)
         out: Tensor = self.norm(self.conv(x))
         return F.relu6(out) if self.active else out

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flashdepth_vfx.model.config import DecoderConfig
+from flashdepth_vfx.model.precision import fitted
 
 __all__ = ["DptDecoder", "resize_bilinear"]
 
@@ -56,6 +57,8 @@ class FeatureFusion(nn.Module):
 
 class Float32Conv2d(nn.Conv2d):
     """A convolution in at least float32, whatever the weights or autocast are."""
+
+    exact = True
 
     def forward(self, x: Tensor) -> Tensor:
         dtype = torch.promote_types(self.weight.dtype, torch.float32)
@@ -114,7 +117,8 @@ class DptDecoder(nn.Module):
         """Feature `index` (0 finest to 3 coarsest) projected, resized and brought to the decoder's
         width.
         """
-        x = self.resize_layers[index](self.projects[index](feature))
+        project = self.projects[index]
+        x = self.resize_layers[index](project(fitted(feature, project)))
         out: Tensor = self.scratch[f"layer{index + 1}_rn"](x)
         return out
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flashdepth_vfx.model.config import VitConfig
+from flashdepth_vfx.model.precision import fitted
 
 __all__ = ["VisionTransformer"]
 
@@ -32,7 +33,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         batch, tokens, width = x.shape
-        qkv = self.qkv(x).view(batch, tokens, 3, self.heads, width // self.heads)
+        qkv = self.qkv(fitted(x, self.qkv)).view(batch, tokens, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         mixed = F.scaled_dot_product_attention(q, k, v)
         out: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, tokens, width))
@@ -48,7 +49,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.fc2(F.gelu(self.fc1(x)))
+        out: Tensor = self.fc2(F.gelu(self.fc1(fitted(x, self.fc1))))
         return out
 
 
@@ -89,7 +90,7 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv2d(3, width, kernel_size=patch_px, stride=patch_px)
 
     def forward(self, frame: Tensor) -> Tensor:
-        patches: Tensor = self.proj(frame)
+        patches: Tensor = self.proj(fitted(frame, self.proj))
         return patches.flatten(2).transpose(1, 2)
 
 

@@ -17,6 +17,7 @@ from flashdepth_vfx.model.config import TeacherConfig, VitConfig
 from flashdepth_vfx.model.convnet import EfficientNetLite
 from flashdepth_vfx.model.decoder import DptDecoder, resize_bilinear
 from flashdepth_vfx.model.encoder import VisionTransformer
+from flashdepth_vfx.model.precision import fitted
 
 __all__ = ["HybridFusion", "Teacher", "teacher_size"]
 
@@ -99,8 +100,12 @@ class CrossAttention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        q = self.q(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        k, v = self.kv(context).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q = self.q(fitted(x, self.q)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        k, v = (
+            self.kv(fitted(context, self.kv))
+            .unflatten(-1, (2, self.heads, -1))
+            .permute(2, 0, 3, 1, 4)
+        )
         mixed = F.scaled_dot_product_attention(q, k, v)
         out: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
         return out
@@ -124,7 +129,7 @@ class FusionBlock(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         x = x + self.attention(self.norm1(x), self.context_norm(context))
-        out: Tensor = x + self.mlp(self.norm2(x))
+        out: Tensor = x + self.mlp(fitted(self.norm2(x), self.mlp[0]))
         return out
 
 
@@ -143,11 +148,12 @@ class HybridFusion(nn.Module):
 
     def forward(self, path: Tensor, teacher_path: Tensor) -> Tensor:
         """`(B, D, h, w)` and the teacher's `(B, C, h', w')` to `(B, D, h, w)`."""
-        x = path.flatten(2).transpose(1, 2)
-        context = teacher_path.flatten(2).transpose(1, 2)
         # Every block owns a projection in the weights, and only the first one's is used, once,
         # before any norm.
-        context = self.get_submodule("blocks.0.0.context_proj")(context)
+        project = self.get_submodule("blocks.0.0.context_proj")
+        norm = self.get_submodule("blocks.0.0.norm1")
+        context = project(fitted(teacher_path.flatten(2).transpose(1, 2), project))
+        x, context = fitted(path.flatten(2).transpose(1, 2), norm), fitted(context, norm)
         for block in self.blocks[0].children():
             x = block(x, context)
-        return x.transpose(1, 2).reshape(path.shape)
+        return x.transpose(1, 2).reshape(path.shape).to(path.dtype)

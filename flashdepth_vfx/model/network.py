@@ -60,7 +60,6 @@ class FlashDepthNet(nn.Module):
 
         Training runs it for all frames of a clip at once, and so `after`.
         """
-        frame = frame.to(next(self.parameters()).dtype)
         skips = [self.depth_head.skip(i, f) for i, f in enumerate(self.pretrained(frame))]
         path = self.depth_head.coarsest(skips[3], (skips[2].shape[-2], skips[2].shape[-1]))
         if self.teacher_model is not None and self.hybrid_fusion is not None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from flashdepth_vfx.model.config import TemporalConfig
 from flashdepth_vfx.model.decoder import resize_bilinear
+from flashdepth_vfx.model.precision import fitted
 from flashdepth_vfx.model.scan_kernel import Scan
 from flashdepth_vfx.model.ssm import MambaMixer
 
@@ -96,8 +97,11 @@ class TemporalModule(nn.Module):
     """Pools a decoder path to a few hundred tokens, scans them with the state, and adds what it
     found.
 
-    Its last layer starts at zero, so that an untrained module changes nothing.
+    Its last layer starts at zero, so that an untrained module changes nothing. It is small, and what it rounds stays
+    in the state: it is never held in half precision.
     """
+
+    exact = True
 
     def __init__(self, width: int, config: TemporalConfig, scan: Scan) -> None:
         super().__init__()
@@ -130,7 +134,7 @@ class TemporalModule(nn.Module):
         size = (height // self.config.pool, width // self.config.pool)
         pooled = F.adaptive_avg_pool2d(paths.flatten(0, 1), size)
         tokens = torch.unflatten(pooled.flatten(2).transpose(1, 2), 0, (batch, frames))
-        tokens = tokens.flatten(1, 2)
+        tokens = fitted(tokens.flatten(1, 2), self.final_layer)
         after = []
         for index, block in enumerate(self.blocks[0].children()):
             tokens, ssm = block(tokens, None if state is None else state.ssm[index], frames)
@@ -138,4 +142,5 @@ class TemporalModule(nn.Module):
         grid = torch.unflatten(tokens, 1, (frames, *size)).flatten(0, 1).permute(0, 3, 1, 2)
         grown = resize_bilinear(grid, (height, width)).permute(0, 2, 3, 1)
         found: Tensor = self.final_layer(grown)
-        return paths + found.permute(0, 3, 1, 2).view_as(paths), TemporalState(tuple(after))
+        found = found.permute(0, 3, 1, 2).view_as(paths).to(paths.dtype)
+        return paths + found, TemporalState(tuple(after))
