@@ -14,7 +14,14 @@ from typing import Any, TextIO, TypeVar
 import click
 
 import flashdepth_vfx
-from flashdepth_vfx import Convention, MissingPolicy, RenderJob, RenderSettings, Upsampling
+from flashdepth_vfx import (
+    Convention,
+    MissingPolicy,
+    RenderJob,
+    RenderSettings,
+    SceneUnit,
+    Upsampling,
+)
 
 __all__ = ["job_from", "job_options", "shot_options"]
 
@@ -123,6 +130,13 @@ _DEPTH = (
         default=_DEFAULTS.convention,
         help="What a depth pixel says.",
     ),
+    _word(
+        "--scene-unit",
+        words=SceneUnit,
+        default=_DEFAULTS.scene_unit,
+        help="What a length of 1 is in the scene.",
+    ),
+    _flag("--infinite-sky", help="The sky of z is infinity, and not 10 km."),
     _word(
         "--upsampling",
         words=Upsampling,

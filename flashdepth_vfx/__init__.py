@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from flashdepth_vfx import evaluation as evaluation
     from flashdepth_vfx import training as training
     from flashdepth_vfx import weights as weights
+    from flashdepth_vfx.converter import ConvertResult as ConvertResult
+    from flashdepth_vfx.converter import convert_depth as convert_depth
     from flashdepth_vfx.engine import DepthEngine as DepthEngine
     from flashdepth_vfx.errors import FlashDepthError as FlashDepthError
     from flashdepth_vfx.errors import Interrupted as Interrupted
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.events import to_plain as to_plain
     from flashdepth_vfx.frames import FrameRange as FrameRange
     from flashdepth_vfx.frames import FrameSequence as FrameSequence
+    from flashdepth_vfx.job import ConvertJob as ConvertJob
     from flashdepth_vfx.job import RenderJob as RenderJob
     from flashdepth_vfx.job import Shot as Shot
     from flashdepth_vfx.job import job_schema as job_schema
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.settings import Convention as Convention
     from flashdepth_vfx.settings import MissingPolicy as MissingPolicy
     from flashdepth_vfx.settings import RenderSettings as RenderSettings
+    from flashdepth_vfx.settings import SceneUnit as SceneUnit
     from flashdepth_vfx.settings import Upsampling as Upsampling
     from flashdepth_vfx.shotinfo import ShotInfo as ShotInfo
     from flashdepth_vfx.shotinfo import inspect_shot as inspect_shot
@@ -55,6 +59,8 @@ __version__ = VERSION
 
 _HOME = {
     "Convention": "settings",
+    "ConvertJob": "job",
+    "ConvertResult": "converter",
     "DepthEngine": "engine",
     "DepthFrame": "plate",
     "Finished": "events",
@@ -71,6 +77,7 @@ _HOME = {
     "RenderJob": "job",
     "RenderResult": "renderer",
     "RenderSettings": "settings",
+    "SceneUnit": "settings",
     "Shot": "job",
     "ShotInfo": "shotinfo",
     "ShotState": "state",
@@ -79,6 +86,7 @@ _HOME = {
     "UsageError": "errors",
     "Warned": "events",
     "Window": "plate",
+    "convert_depth": "converter",
     "inspect_shot": "shotinfo",
     "job_schema": "job",
     "render": "renderer",

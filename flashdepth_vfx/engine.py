@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from flashdepth_vfx.color import ColorTransform
-from flashdepth_vfx.depth import convert
+from flashdepth_vfx.depth import DepthCode
 from flashdepth_vfx.device import Device, told_when_memory_is_short
 from flashdepth_vfx.errors import FrameOrderError
 from flashdepth_vfx.model import TemporalState
@@ -50,13 +50,13 @@ class DepthEngine:
         color: ColorTransform,
         device: Device,
         *,
-        convention: Convention = Convention.INVERSE_Z,
+        code: DepthCode | None = None,
         upsampling: Upsampling = Upsampling.BILINEAR,
     ) -> None:
         self._network = network
         self._color = color
         self._device = device
-        self._convention = convention
+        self._code = code or DepthCode(Convention.INVERSE_Z)
         self._upsampling = upsampling
         self.identity = identity
 
@@ -116,7 +116,7 @@ class DepthEngine:
             full = to_plate(disparity, window, canvas, self._upsampling).cpu().numpy()
         return DepthFrame(
             frame=header.frame,
-            depth=convert(full, self._convention),
+            depth=self._code.encode(full),
             data_window=header.data_window,
             display_window=header.display_window,
             pixel_aspect=header.pixel_aspect,

@@ -6,7 +6,8 @@
     │   ├── FrameRangeError          a frame range cannot be read, or selects nothing
     │   ├── NoSuchChannelError       a plate has no such layer, channel or view
     │   ├── ColorError               no such colour space, display, view or OCIO config
-    │   └── LicenseError             the weights need a consent that was not given
+    │   ├── LicenseError             the weights need a consent that was not given
+    │   └── CalibrationError         measured distances contradict the depth, or tell no scale
     ├── PlateError                   a plate cannot be used
     │   ├── MissingFrameError        a frame of the sequence is not on disk
     │   ├── CorruptPlateError        truncated, empty, not an image, or unsafe to read
@@ -31,6 +32,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 __all__ = [
+    "CalibrationError",
     "ColorError",
     "CorruptPlateError",
     "DeviceError",
@@ -103,6 +105,10 @@ class ColorError(UsageError):
 
 class LicenseError(UsageError):
     """The weights need a consent that was not given."""
+
+
+class CalibrationError(UsageError):
+    """Measured distances contradict the depth, or tell no scale."""
 
 
 class PlateError(FlashDepthError):

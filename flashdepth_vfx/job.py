@@ -13,9 +13,9 @@ import msgspec
 
 from flashdepth_vfx.errors import SettingsError, UsageError
 from flashdepth_vfx.frames import FrameRange
-from flashdepth_vfx.settings import RenderSettings
+from flashdepth_vfx.settings import NORMALISED, Convention, RenderSettings, SceneUnit, chosen
 
-__all__ = ["RenderJob", "Shot", "job_schema"]
+__all__ = ["ConvertJob", "RenderJob", "Shot", "job_schema"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +98,47 @@ class RenderJob:
             return cls.from_dict(msgspec.json.decode(text))
         except msgspec.DecodeError as wrong:
             raise UsageError(f"not a render job: {wrong}") from wrong
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertJob:
+    """One call of `convert_depth`. `input` and `output` are patterns of EXRs, `depth_layer` is that of both.
+
+    `anchors` are texts as `Anchor.parse` reads them. `near` and `far`, in scene units, give a normalised range, or
+    `range_file` does, which another conversion left; else it is what the whole input spans.
+    """
+
+    input: str
+    output: str
+    convention: Convention = Convention.INVERSE_Z
+    scene_unit: SceneUnit = SceneUnit.M
+    infinite_sky: bool = False
+    anchors: tuple[str, ...] = ()
+    near: float | None = None
+    far: float | None = None
+    range_file: str | None = None
+    depth_layer: str = "depth"
+    compression: str = "zips"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "convention", chosen("convention", Convention, self.convention))
+        object.__setattr__(self, "scene_unit", chosen("scene_unit", SceneUnit, self.scene_unit))
+        if (self.near is None) is not (self.far is None):
+            raise SettingsError("--near and --far go together")
+        if self.near is not None and self.range_file is not None:
+            raise SettingsError(
+                "--near, --far and --range-file both give the range: give one of them"
+            )
+        if self.convention not in NORMALISED and (self.near is not None or self.range_file):
+            raise SettingsError(f"{self.convention} has no range; a normalised convention has one")
+        if self.near is not None and self.far is not None and not 0.0 < self.near < self.far:
+            raise SettingsError(f"--near {self.near:g}, --far {self.far:g}: 0 < near < far")
+
+    @property
+    def channel(self) -> str:
+        """The depth's channel."""
+        return f"{self.depth_layer}.Z" if self.depth_layer else "Z"
 
 
 def job_schema() -> dict[str, Any]:

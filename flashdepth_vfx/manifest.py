@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from flashdepth_vfx.depth import unit_of
+from flashdepth_vfx.depth import DepthCode
 from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.settings import RenderSettings
 from flashdepth_vfx.state import ShotIdentity
@@ -22,6 +22,7 @@ __all__ = [
     "FrameRecord",
     "Tally",
     "WeightsRecord",
+    "code_of",
     "frame_block",
     "manifest_of",
     "other_settings",
@@ -39,6 +40,8 @@ _OF_PIXELS = (
     "exposureStops",
     "upsampling",
     "convention",
+    "sceneUnit",
+    "infiniteSky",
 )
 
 
@@ -92,6 +95,11 @@ class Tally:
         self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + seconds
 
 
+def code_of(settings: RenderSettings) -> DepthCode:
+    """What the pixels of a render say. Raises `SettingsError` for a convention that needs the whole shot."""
+    return DepthCode(settings.convention, settings.scene_unit, settings.infinite_sky)
+
+
 def settings_hash(identity: ShotIdentity, settings: RenderSettings) -> str:
     """One short text for everything that decides pixels, device and kernels apart.
 
@@ -101,6 +109,8 @@ def settings_hash(identity: ShotIdentity, settings: RenderSettings) -> str:
     del facts["device"], facts["kernels"]
     facts |= {
         "convention": settings.convention,
+        "scene_unit": settings.scene_unit,
+        "infinite_sky": settings.infinite_sky,
         "upsampling": settings.upsampling,
         "channel": settings.depth_channel,
         "compression": settings.compression,
@@ -131,7 +141,9 @@ def frame_block(
         "canvas": str(canvas.window),
         "upsampling": settings.upsampling.value,
         "convention": settings.convention.value,
-        "unit": unit_of(settings.convention, relative=weights.relative),
+        "sceneUnit": settings.scene_unit.value,
+        "infiniteSky": int(settings.infinite_sky),
+        "unit": code_of(settings).unit_text(relative=weights.relative, calibrated=False),
         "calibrated": 0,
         "frame": record.frame,
         "reset": int(record.reset),
@@ -206,7 +218,7 @@ def manifest_of(
         "identity": msgspec.to_builtins(identity),
         "weights": msgspec.to_builtins(weights),
         "color": dict(color),
-        "unit": unit_of(job.settings.convention, relative=weights.relative),
+        "unit": code_of(job.settings).unit_text(relative=weights.relative, calibrated=False),
         **_frame_facts(tally, kept),
         "holes": list(holes),
         "warnings": warnings,

@@ -8,7 +8,16 @@ from typing import Literal, TypeAlias
 
 from flashdepth_vfx.errors import SettingsError
 
-__all__ = ["Convention", "MissingPolicy", "RenderSettings", "Resolution", "Upsampling"]
+__all__ = [
+    "NORMALISED",
+    "Convention",
+    "MissingPolicy",
+    "RenderSettings",
+    "Resolution",
+    "SceneUnit",
+    "Upsampling",
+    "chosen",
+]
 
 #: Long side of what the network sees, in pixels; "native" is the plate's own; None is the weights'.
 Resolution: TypeAlias = int | Literal["native"] | None
@@ -20,10 +29,33 @@ _LONGEST_SIDE_PX = 16_384
 class Convention(StrEnum):
     """What a depth pixel says."""
 
-    #: 1/Z, nominally 1/m and uncalibrated: larger is nearer, the sky is 0.
+    #: 1/Z of planar distance, in 1/unit: larger is nearer, the sky is 0.
     INVERSE_Z = "inverse_z"
-    #: What the network gives: 100/m, uncalibrated.
+    #: Planar distance in units: smaller is nearer, the sky is 10 km.
+    Z = "z"
+    #: What the network gives: 100/m, the sky is 0.
     DISPARITY = "disparity"
+    #: Linear in 1/Z over the shot's range: 1 is near, 0 is far and the sky.
+    NORMALISED_NEAR_WHITE = "normalised_near_white"
+    #: The other way round.
+    NORMALISED_NEAR_BLACK = "normalised_near_black"
+
+
+NORMALISED = frozenset((Convention.NORMALISED_NEAR_WHITE, Convention.NORMALISED_NEAR_BLACK))
+"""Those that need the range of the whole shot."""
+
+
+class SceneUnit(StrEnum):
+    """What a length of 1 is in the scene."""
+
+    MM = "mm"
+    CM = "cm"
+    DM = "dm"
+    M = "m"
+    KM = "km"
+    IN = "in"
+    FT = "ft"
+    YD = "yd"
 
 
 class Upsampling(StrEnum):
@@ -54,6 +86,8 @@ class RenderSettings:
     accept_license: tuple[str, ...] = ()
     resolution: Resolution = None
     convention: Convention = Convention.INVERSE_Z
+    scene_unit: SceneUnit = SceneUnit.M
+    infinite_sky: bool = False
     upsampling: Upsampling = Upsampling.BILINEAR
     depth_layer: str = "depth"
     compression: str = "zips"
@@ -72,7 +106,7 @@ class RenderSettings:
     def __post_init__(self) -> None:
         # A plain word, as notebooks give it, is not the enum's member: it would pass for another.
         for name, kind in _CHOICES.items():
-            object.__setattr__(self, name, _chosen(name, kind, getattr(self, name)))
+            object.__setattr__(self, name, chosen(name, kind, getattr(self, name)))
         asked = self.resolution
         in_range = isinstance(asked, int) and 0 < asked <= _LONGEST_SIDE_PX
         if asked is not None and asked != "native" and not in_range:
@@ -95,12 +129,14 @@ class RenderSettings:
 
 _CHOICES: dict[str, type[StrEnum]] = {
     "convention": Convention,
+    "scene_unit": SceneUnit,
     "upsampling": Upsampling,
     "missing": MissingPolicy,
 }
 
 
-def _chosen(name: str, kind: type[StrEnum], value: str) -> StrEnum:
+def chosen(name: str, kind: type[StrEnum], value: str) -> StrEnum:
+    """The member of `kind` that a plain word means. Raises `SettingsError`."""
     try:
         return kind(value)
     except ValueError:

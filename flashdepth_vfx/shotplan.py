@@ -18,7 +18,7 @@ from flashdepth_vfx.frames import FrameRange
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.io.exr_writer import ExrDepthWriter
 from flashdepth_vfx.job import RenderJob
-from flashdepth_vfx.manifest import FrameRecord, frame_block
+from flashdepth_vfx.manifest import FrameRecord, code_of, frame_block
 from flashdepth_vfx.networks import Network, Networks
 from flashdepth_vfx.outputs import frames_kept, output_sequence, refuse_input_as_output
 from flashdepth_vfx.plate import PlateHeader, Window
@@ -152,7 +152,7 @@ def _engine(
         identity,
         ColorTransform(color),
         network.device,
-        convention=job.settings.convention,
+        code=code_of(job.settings),
         upsampling=job.settings.upsampling,
     )
 

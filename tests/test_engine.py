@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from flashdepth_vfx.color import ColorTransform, plan_color
+from flashdepth_vfx.depth import DepthCode
 from flashdepth_vfx.device import open_device, told_when_memory_is_short
 from flashdepth_vfx.engine import DepthEngine
 from flashdepth_vfx.errors import DeviceError, FrameOrderError, SettingsError
@@ -82,7 +83,7 @@ def make_engine(
         kernels="test",
     )
     device = open_device("cpu")
-    return DepthEngine(network, identity, ColorTransform(plan), device, convention=convention)
+    return DepthEngine(network, identity, ColorTransform(plan), device, code=DepthCode(convention))
 
 
 def test_depth_has_the_windows_of_its_plate(engine: DepthEngine) -> None:

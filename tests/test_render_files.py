@@ -68,7 +68,7 @@ def test_flashdepth_block_says_what_made_the_frame(kit: RenderKit) -> None:
     block = {name for name in first if name.startswith("flashdepth/")}
     named = (
         "version weights weightsSha256 weightsLicense weightsCommercialUse device kernels color "
-        "exposureStops networkSize canvas upsampling convention unit calibrated frame reset "
+        "exposureStops networkSize canvas upsampling convention sceneUnit infiniteSky unit calibrated frame reset "
         "nanCount infCount past settings"
     )
     assert {f"flashdepth/{name}" for name in named.split(" ")} == block

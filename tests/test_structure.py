@@ -87,7 +87,8 @@ MAY_IMPORT = {
     "io": {"errors", "frames", "plate"},
     "weights": {"errors", "io", "model"},
     "preprocess": {"errors", "plate", "settings"},
-    "depth": {"plate", "settings"},
+    "depth": {"errors", "plate", "settings"},
+    "calibration": {"errors", "plate"},
     "device": {"errors", "model"},
     "state": {"errors", "io", "model", "preprocess", "version"},
     "engine": {
