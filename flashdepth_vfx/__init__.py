@@ -15,6 +15,7 @@ from flashdepth_vfx.lazy import public_names
 from flashdepth_vfx.version import VERSION
 
 if TYPE_CHECKING:
+    from flashdepth_vfx import bench as bench
     from flashdepth_vfx import evaluation as evaluation
     from flashdepth_vfx import training as training
     from flashdepth_vfx import weights as weights
@@ -96,7 +97,7 @@ _HOME = {
     "to_plain": "events",
 }
 #: Rooms with public names of their own.
-_MODULES = ("evaluation", "training", "weights")
+_MODULES = ("bench", "evaluation", "training", "weights")
 
 __all__ = [*sorted((*_HOME, *_MODULES)), "__version__"]
 

@@ -103,6 +103,11 @@ MAY_IMPORT = {
         "errors", "io", "lazy", "measures", "model", "networks", "plate", "preprocess", "settings", "sheet",
         "training", "version",
     },
+    # It measures what a render does, and is no part of one.
+    "bench": {
+        "device", "engine", "errors", "io", "job", "model", "networks", "renderer", "settings",
+        "shotplan", "state", "version", "weights",
+    },
 }  # fmt: skip
 
 
@@ -144,12 +149,18 @@ def test_files_and_network_meet_in_one_place() -> None:
     assert [name_of(path) for path in LIBRARY if joins(path)] == ["flashdepth_vfx.shotplan"]
 
 
-@pytest.mark.parametrize("name", ["measures", "training", "evaluation"])
-def test_no_render_leans_on_measures_training_or_evaluation(name: str) -> None:
+@pytest.mark.parametrize("name", ["measures", "training", "evaluation", "bench"])
+def test_no_render_leans_on_training_evaluation_or_measurement(name: str) -> None:
     lazy = ROOT / "flashdepth_vfx" / "__init__.py"
     leaning = {name_of(p).split(".")[1] for p in LIBRARY if name in rooms_of(p) and p != lazy}
     assert name in leaning
-    assert leaning <= {"measures", "training", "evaluation"}
+    assert leaning <= {"measures", "training", "evaluation"} or leaning == {"bench"}
+
+
+def test_bench_writes_whole_files_and_opens_none() -> None:
+    taken = {m for p in room("bench") for m in imports_of(p) if m.startswith("flashdepth_vfx.io")}
+    names = {f"flashdepth_vfx.io.atomic.{name}" for name in ("atomic_write_bytes", "make_folder")}
+    assert taken == {"flashdepth_vfx.io.atomic", *names}
 
 
 def test_front_ends_meet_the_renderer_alone() -> None:
