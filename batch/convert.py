@@ -23,6 +23,7 @@ Examples:
   flashdepth convert depth/shot.####.exr -o z/shot.####.exr --convention z --scene-unit cm
   flashdepth convert depth/shot.####.exr -o white/shot.####.exr --convention normalised_near_white
   flashdepth convert depth/shot.####.exr -o metric/shot.####.exr --anchor 960,300,1001=2.4 --anchor 400,620,1001=11
+  flashdepth convert depth/shot.####.exr -o metric/shot.####.exr --reference cg.####.exr --reference-layer Z
 
 \b
 x and y of an anchor are full-size pixels from the bottom left, its distance is planar, in scene units.
@@ -59,6 +60,11 @@ The range of a normalised pass is that of all frames of the input, and is kept i
     metavar="X,Y,FRAME=DISTANCE",
     help="A measured distance. Two or more.",
 )
+@click.option(
+    "--reference", metavar="PLATES", help="Plates that have known planar distance as a layer."
+)
+@click.option("--reference-layer", default="Z", show_default=True, help="Its channel, or layer.")
+@click.option("--reference-view", metavar="NAME", help="Its view, of a stereo EXR.")
 @click.option("--near", type=float, help="The normalised range's near end, in scene units.")
 @click.option("--far", type=float, help="Its far end.")
 @click.option("--range-file", metavar="FILE", help="A range.json that another conversion left.")

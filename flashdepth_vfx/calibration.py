@@ -6,19 +6,23 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from flashdepth_vfx.errors import CalibrationError, SettingsError
 from flashdepth_vfx.plate import FloatArray, Window
 
-__all__ = ["Anchor", "Calibration", "calibrate", "read_anchor_value"]
+__all__ = ["Anchor", "Calibration", "calibrate", "calibrate_against", "read_anchor_value"]
 
 _WRITTEN = re.compile(r"\s*(?P<x>[^,]+),(?P<y>[^,]+),(?P<frame>[^,=]+)=(?P<distance>.+)")
 #: Of a distance, what the worst anchor may be off by. Depth of one camera is right to a tenth at best.
 WORST_RESIDUAL = 0.15
 #: Two disparities nearer to each other than this share of the larger tell no scale.
 _APART = 0.02
+#: Against a whole layer, what half of its pixels may be off by, and from where on a pixel weighs less.
+MIDDLE_RESIDUAL, _HUBER = 0.25, 0.1
+_ROUNDS = 20
 #: Pixels around an anchor whose median is taken: one alone may lie on an edge or a grain.
 _REACH_PX = 1
 
@@ -69,12 +73,13 @@ class Anchor:
 class Calibration:
     """1/Z in 1/m is `scale` times disparity / 100 plus `shift_per_m`; what is 0, the sky, stays 0.
 
-    `residuals` are how far each distance is off, as a share of it: above 0 is too far.
+    `residuals` are how far each distance is off, as a share of it: above 0 is too far. `known` says what they are.
     """
 
     scale: float
     shift_per_m: float
     residuals: tuple[float, ...]
+    known: str
 
     def apply(self, disparity_100_per_m: FloatArray) -> FloatArray:
         """Disparity that is calibrated, never negative; float32 as given."""
@@ -87,12 +92,15 @@ class Calibration:
         """The largest residual, without its sign."""
         return max(abs(residual) for residual in self.residuals)
 
+    @property
+    def middle(self) -> float:
+        """The median of the residuals, without their signs."""
+        return float(np.median(np.abs(self.residuals)))
+
     def __str__(self) -> str:
-        count = len(self.residuals)
-        return (
-            f"scale {self.scale:.5g}, shift {self.shift_per_m:.5g} 1/m, from {count} distances, "
-            f"the worst off by {100 * self.worst:.2g} %"
-        )
+        found = f"scale {self.scale:.5g}, shift {self.shift_per_m:.5g} 1/m"
+        off = f"half of them off by less than {100 * self.middle:.2g} %, the worst by {100 * self.worst:.2g} %"
+        return f"{found}, from {len(self.residuals)} {self.known}, {off}"
 
 
 def read_anchor_value(
@@ -127,9 +135,8 @@ def calibrate(disparities_100_per_m: Sequence[float], distances_m: Sequence[floa
         raise CalibrationError(
             "the anchors are all as near as each other in the depth pass: take one near and one far"
         )
-    # (scale d + shift) distance = 1 for each: what is off is then a share of the distance
-    columns = np.stack([given / 100.0 * wanted, wanted], axis=1)
-    (scale, shift), *_ = np.linalg.lstsq(columns, np.ones(len(given)), rcond=None)
+    # of each distance its share: (scale d + shift) distance = 1
+    scale, shift = _line(given / 100.0, 1.0 / wanted, wanted**2)
     inverse = scale * given / 100.0 + shift
     if scale <= 0.0 or bool((inverse <= 0.0).any()):
         raise CalibrationError(
@@ -137,7 +144,7 @@ def calibrate(disparities_100_per_m: Sequence[float], distances_m: Sequence[floa
             "check their places (from the bottom left) and frames"
         )
     residuals = tuple(float(r) for r in 1.0 / (inverse * wanted) - 1.0)
-    found = Calibration(float(scale), float(shift), residuals)
+    found = Calibration(scale, shift, residuals, "distances")
     if found.worst > WORST_RESIDUAL:
         off = ", ".join(f"{100 * residual:+.0f} %" for residual in residuals)
         raise CalibrationError(
@@ -145,3 +152,43 @@ def calibrate(disparities_100_per_m: Sequence[float], distances_m: Sequence[floa
             f"{100 * WORST_RESIDUAL:.0f} % is the most"
         )
     return found
+
+
+def calibrate_against(disparity_100_per_m: FloatArray, distance_m: FloatArray) -> Calibration:
+    """Scale and shift from a layer of known distances: `(N,)` pixels of both, from all of a shot.
+
+    Robust: a pixel that is off by more than a tenth weighs the less the more it is (Huber), since a depth pass is
+    wrong somewhere. Raises `CalibrationError` when they are too few or too alike, contradict each other, or when
+    half of them would be off by more than 25 %.
+    """
+    given, wanted = disparity_100_per_m.astype(float), distance_m.astype(float)
+    if len(given) < 2 or given.max() - given.min() < _APART * given.max():
+        raise CalibrationError(
+            "the layer and the depth pass share too few pixels, or all are equally near"
+        )
+    inverse_wanted = 1.0 / wanted
+    weight = np.ones(len(given))
+    for _ in range(_ROUNDS):
+        scale, shift = _line(given / 100.0, inverse_wanted, weight)
+        inverse = scale * given / 100.0 + shift
+        # of the larger of the two, so that nothing is off by more than all of itself
+        size = np.maximum(np.abs(inverse), inverse_wanted)
+        off = np.abs(inverse - inverse_wanted) / size
+        weight = _HUBER / np.maximum(off, _HUBER) / size**2
+    inverse = np.maximum(inverse, 1e-9)
+    residuals = tuple(float(r) for r in 1.0 / (inverse * wanted) - 1.0)
+    found = Calibration(scale, shift, residuals, "pixels")
+    if scale <= 0.0 or found.middle > MIDDLE_RESIDUAL:
+        raise CalibrationError(
+            f"no scale and shift brings the depth pass to the layer: half of its pixels would be off by more than "
+            f"{100 * found.middle:.0f} %; is it planar distance, of this shot?"
+        )
+    return found
+
+
+def _line(x: Any, y: Any, weight: Any) -> tuple[float, float]:
+    """Slope and intercept of y over x by weighted least squares."""
+    root = np.sqrt(weight)
+    columns = np.stack([x, np.ones(len(x))], axis=1) * root[:, None]
+    (slope, intercept), *_ = np.linalg.lstsq(columns, y * root, rcond=None)
+    return float(slope), float(intercept)

@@ -16,7 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from flashdepth_vfx.calibration import Anchor, Calibration, calibrate, read_anchor_value
+from flashdepth_vfx.calibration import (
+    Anchor,
+    Calibration,
+    calibrate,
+    calibrate_against,
+    read_anchor_value,
+)
 from flashdepth_vfx.depth import DepthCode, DepthRange
 from flashdepth_vfx.errors import (
     Interrupted,
@@ -30,8 +36,9 @@ from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.io.exr_writer import ExrDepthWriter, is_ours
 from flashdepth_vfx.job import ConvertJob
 from flashdepth_vfx.pipeline import WriteBehind, read_ahead
-from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader
+from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader, Window
 from flashdepth_vfx.rangefile import RangeFile, read_range, write_range
+from flashdepth_vfx.reference import open_reference, sampled_pairs
 from flashdepth_vfx.settings import NORMALISED, Convention, SceneUnit
 from flashdepth_vfx.workers import usable_cores, worker_count
 
@@ -156,6 +163,9 @@ class _Conversion:
         return found
 
     def _calibration(self) -> Calibration | None:
+        metres = DepthCode(Convention.Z, self._job.scene_unit).metres
+        if self._job.reference is not None:
+            return self._against(self._job.reference, metres)
         anchors = [Anchor.parse(text) for text in self._job.anchors]
         if not anchors:
             return None
@@ -167,8 +177,19 @@ class _Conversion:
             header: PlateHeader = plate.header
             windows = header.data_window, header.display_window
             values.append(read_anchor_value(anchor, self._disparity(plate), *windows))
-        metres = DepthCode(Convention.Z, self._job.scene_unit).metres
         return calibrate(values, [anchor.distance * metres for anchor in anchors])
+
+    def _against(self, pattern: str, metres: float) -> Calibration:
+        def disparity_of(frame: int) -> tuple[FloatArray, Window]:
+            plate = self._reader.read(frame)
+            return self._disparity(plate), plate.header.data_window
+
+        reference = open_reference(pattern, self._job.reference_layer, self._job.reference_view)
+        try:
+            ours, theirs = sampled_pairs(self._reader.frames, disparity_of, reference)
+        finally:
+            reference.close()
+        return calibrate_against(ours, theirs * np.float32(metres))
 
     def _span(self, calibration: Calibration | None) -> tuple[DepthRange | None, RangeFile | None]:
         """The range, and its file where the output has none yet."""

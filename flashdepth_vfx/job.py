@@ -104,7 +104,8 @@ class RenderJob:
 class ConvertJob:
     """One call of `convert_depth`. `input` and `output` are patterns of EXRs, `depth_layer` is that of both.
 
-    `anchors` are texts as `Anchor.parse` reads them. `near` and `far`, in scene units, give a normalised range, or
+    `anchors` are texts as `Anchor.parse` reads them; or `reference` are plates that have planar distance in
+    `reference_layer`, as CG does. `near` and `far`, in scene units, give a normalised range, or
     `range_file` does, which another conversion left; else it is what the whole input spans.
     """
 
@@ -114,6 +115,9 @@ class ConvertJob:
     scene_unit: SceneUnit = SceneUnit.M
     infinite_sky: bool = False
     anchors: tuple[str, ...] = ()
+    reference: str | None = None
+    reference_layer: str = "Z"
+    reference_view: str | None = None
     near: float | None = None
     far: float | None = None
     range_file: str | None = None
@@ -124,6 +128,8 @@ class ConvertJob:
     def __post_init__(self) -> None:
         object.__setattr__(self, "convention", chosen("convention", Convention, self.convention))
         object.__setattr__(self, "scene_unit", chosen("scene_unit", SceneUnit, self.scene_unit))
+        if self.anchors and self.reference is not None:
+            raise SettingsError("--anchor and --reference both calibrate: give one of them")
         if (self.near is None) is not (self.far is None):
             raise SettingsError("--near and --far go together")
         if self.near is not None and self.range_file is not None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from flashdepth_vfx.calibration import Anchor, calibrate, read_anchor_value
+from flashdepth_vfx.calibration import Anchor, calibrate, calibrate_against, read_anchor_value
 from flashdepth_vfx.errors import CalibrationError, SettingsError
 from flashdepth_vfx.plate import Window
 
@@ -46,7 +46,7 @@ def test_the_sky_stays_the_sky_and_nothing_is_behind_the_camera() -> None:
 def test_three_distances_that_nearly_agree_are_averaged_and_told() -> None:
     found = calibrate([100.0, 50.0, 25.0], [1.0, 2.0, 4.2])
     assert 0.005 < found.worst < 0.05
-    assert "from 3 distances, the worst off by" in str(found)
+    assert "from 3 distances, half of them off by less than" in str(found)
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,30 @@ def test_an_anchor_reads_the_median_around_it_in_the_data_window() -> None:
         read_anchor_value(Anchor(5, 30, 1, 1.0), disparity, data, DISPLAY)
     with pytest.raises(CalibrationError, match="on the sky"):
         read_anchor_value(Anchor(50, 30, 1, 1.0), disparity * 0, data, DISPLAY)
+
+
+def test_against_a_layer_what_is_wrong_somewhere_moves_nothing() -> None:
+    rng = np.random.default_rng(3)
+    disparity = rng.uniform(10.0, 200.0, 4000).astype(np.float32)
+    distance = (1.0 / (2.5 * disparity / 100 + 0.03)).astype(np.float32)
+    clean = calibrate_against(disparity, distance)
+    assert (clean.scale, clean.shift_per_m) == pytest.approx((2.5, 0.03), rel=1e-3)
+    spoiled = distance.copy()
+    spoiled[:600] *= 5.0
+    robust = calibrate_against(disparity, spoiled)
+    assert robust.scale == pytest.approx(2.5, rel=0.05)
+    assert robust.middle < 0.02
+    assert robust.worst > 0.5
+
+
+def test_a_layer_that_does_not_fit_is_refused() -> None:
+    rng = np.random.default_rng(3)
+    disparity = rng.uniform(10.0, 200.0, 500).astype(np.float32)
+    with pytest.raises(CalibrationError, match="no scale and shift"):
+        calibrate_against(disparity, disparity)
+    with pytest.raises(CalibrationError, match="no scale and shift"):
+        calibrate_against(disparity, np.exp(rng.uniform(-3, 3, 500)).astype(np.float32))
+    with pytest.raises(CalibrationError, match="too few"):
+        calibrate_against(disparity[:1], disparity[:1])
+    with pytest.raises(CalibrationError, match="too few"):
+        calibrate_against(np.full(9, 5.0, np.float32), disparity[:9])
