@@ -6,13 +6,14 @@ that measured distances give. Both are the same for every frame, and in the head
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -30,11 +31,11 @@ from flashdepth_vfx.errors import (
     PlateError,
     SettingsError,
 )
-from flashdepth_vfx.frames import FrameSequence
 from flashdepth_vfx.io import open_plates
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.io.exr_writer import ExrDepthWriter, is_ours
 from flashdepth_vfx.job import ConvertJob
+from flashdepth_vfx.outputs import output_sequence, refuse_plates
 from flashdepth_vfx.pipeline import WriteBehind, read_ahead
 from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader, Window
 from flashdepth_vfx.rangefile import RangeFile, read_range, write_range
@@ -43,6 +44,8 @@ from flashdepth_vfx.settings import NORMALISED, Convention, SceneUnit
 from flashdepth_vfx.workers import usable_cores, worker_count
 
 __all__ = ["ConvertResult", "convert_depth"]
+
+_T = TypeVar("_T")
 
 #: Of the pixels of a frame that are no sky: a speck in front of the lens is not what the shot spans.
 _PERCENTILES = (0.1, 99.9)
@@ -89,10 +92,9 @@ class _Conversion:
     ) -> None:
         self._job, self._reader, self._tell, self._stop = job, reader, tell, stop
         self._source = ExrDepthWriter(reader.sequence, channel=job.channel)
-        output = FrameSequence.parse(job.output)
+        output = output_sequence(job.output, reader, None, f"_{job.convention}")
         self._writer = ExrDepthWriter(output, channel=job.channel, compression=job.compression)
-        if output == reader.sequence:
-            raise SettingsError(f"{job.output}: the output is the input; name another")
+        refuse_plates(reader, reader.frames, map(self._writer.path, reader.frames))
         self._given = {frame: self._attributes(frame) for frame in reader.frames}
         self._workers = worker_count(usable_cores(), network_on_cpu=False)
 
@@ -109,11 +111,12 @@ class _Conversion:
                 self._tell(str(said))
         if to_keep is not None:
             write_range(self._writer.sequence, to_keep)
-        frames = read_ahead(left, self._reader.read, workers=self._workers, ahead=2 * self._workers)
-        with WriteBehind[int](workers=self._workers, behind=2 * self._workers) as writes:
+        with (
+            contextlib.closing(self._read_ahead(left, self._reader.read)) as frames,
+            WriteBehind[int](workers=self._workers, behind=2 * self._workers) as writes,
+        ):
             for frame, plate in frames:
                 if self._stop.is_set():
-                    frames.close()
                     break
                 for _ in writes.submit(frame, self._task(plate, code, calibration, facts)):
                     pass
@@ -216,16 +219,20 @@ class _Conversion:
 
     def _measured(self, calibration: Calibration | None) -> DepthRange:
         near, far = 0.0, np.inf
-        frames = self._reader.frames
-        loaded = read_ahead(
-            frames, self._limits(calibration), workers=self._workers, ahead=2 * self._workers
-        )
-        for _, (low, high) in loaded:
-            near, far = max(near, high), min(far, low)
+        with contextlib.closing(
+            self._read_ahead(self._reader.frames, self._limits(calibration))
+        ) as frames:
+            for _, (low, high) in frames:
+                near, far = max(near, high), min(far, low)
         if not near > 0.0:
             raise SettingsError(f"{self._reader.name}: all of it is sky: it has no range")
         # one flat thing is a range too, of no width: then all of it is near
         return DepthRange(near, far if far < near else 0.0)
+
+    def _read_ahead(
+        self, frames: Iterable[int], load: Callable[[int], _T]
+    ) -> Generator[tuple[int, _T], None, None]:
+        return read_ahead(frames, load, workers=self._workers, ahead=2 * self._workers)
 
     def _limits(self, calibration: Calibration | None) -> Callable[[int], tuple[float, float]]:
         def limits(frame: int) -> tuple[float, float]:

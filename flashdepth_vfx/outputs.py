@@ -17,7 +17,13 @@ from flashdepth_vfx.manifest import FrameRecord, other_settings, record_of
 from flashdepth_vfx.schedule import Step
 from flashdepth_vfx.state import ShotIdentity
 
-__all__ = ["FramesKept", "frames_kept", "output_sequence", "refuse_input_as_output"]
+__all__ = [
+    "FramesKept",
+    "frames_kept",
+    "output_sequence",
+    "refuse_input_as_output",
+    "refuse_plates",
+]
 
 
 @dataclass(frozen=True)
@@ -28,30 +34,34 @@ class FramesKept:
     notice: str
 
 
-def output_sequence(job: RenderJob, reader: PlateReader) -> FrameSequence:
-    """Where the depth goes. A folder as output is given a name made from the plate's.
+def output_sequence(output: str, reader: PlateReader, view: str | None, word: str) -> FrameSequence:
+    """Where the depth goes. A folder as output is given a name made from the plate's and `word`.
 
     Raises `SettingsError` for an output that is no EXR, or one file for many frames.
     """
-    for path in (job.output, job.state_out or ""):
-        if "\0" in path or any("\ud800" <= letter <= "\udfff" for letter in path):
-            raise SettingsError(f"{path!a}: a file's name is UTF-8 without zero bytes; rename it")
-    is_folder = job.output.endswith(("/", os.sep)) or _is_folder(Path(job.output))
-    if is_folder or not Path(job.output).suffix:
+    _require_file_name(output)
+    is_folder = output.endswith(("/", os.sep)) or _is_folder(Path(output))
+    if is_folder or not Path(output).suffix:
         plate = reader.sequence
         padding = 4 if reader.sequential else plate.padding
-        stem = f"{plate.name}_depth" + ("." if padding else "")
-        folder = FrameSequence.parse(str(Path(job.output) / "depth.exr"), view=job.shot.view).folder
+        stem = f"{plate.name}{word}" + ("." if padding else "")
+        folder = FrameSequence.parse(str(Path(output) / "depth.exr"), view=view).folder
         return FrameSequence(folder, stem, padding, ".exr")
-    output = FrameSequence.parse(job.output, view=job.shot.view)
-    if output.suffix.lower() != ".exr":
-        raise SettingsError(f"{job.output}: depth is written as EXR; end the name in .exr")
-    if not output.padding and len(reader.frames) > 1:
+    found = FrameSequence.parse(output, view=view)
+    if found.suffix.lower() != ".exr":
+        raise SettingsError(f"{output}: depth is written as EXR; end the name in .exr")
+    if not found.padding and len(reader.frames) > 1:
         raise SettingsError(
-            f"{job.output}: one file for {len(reader.frames)} frames; "
-            f"put #### where the frame number goes, as {output.stem}.####.exr"
+            f"{output}: one file for {len(reader.frames)} frames; "
+            f"put #### where the frame number goes, as {found.stem}.####.exr"
         )
-    return output
+    return found
+
+
+def _require_file_name(path: str) -> None:
+    """Raises `SettingsError` for what no file can be called."""
+    if "\0" in path or any("\ud800" <= letter <= "\udfff" for letter in path):
+        raise SettingsError(f"{path!a}: a file's name is UTF-8 without zero bytes; rename it")
 
 
 def refuse_input_as_output(
@@ -61,19 +71,25 @@ def refuse_input_as_output(
 
     Files are compared, not names: links and mounts make two names of one file.
     """
-    plates = {(s.st_dev, s.st_ino) for s in _stats(reader.path(f) for f in reader.frames)}
-    # A hole has no file to compare: there the names are, below folders that are resolved.
-    places = {_place(reader.path(s.frame)) for s in steps}
+    _require_file_name(job.state_out or "")
     depth = [writer.path(s.frame) for s in steps if s.write]
     state = [Path(job.state_out)] if job.state_out is not None else []
     if state and _place(state[0]) in {_place(path) for path in depth}:
         raise SettingsError(f"--state-out {job.state_out}: is a frame of the output; name another")
-    for path in depth + state:
+    refuse_plates(reader, (s.frame for s in steps), depth + state)
+    if job.state_out is not None and _is_folder(Path(job.state_out)):
+        raise SettingsError(f"--state-out {job.state_out}: is a folder; name a file in it")
+
+
+def refuse_plates(reader: PlateReader, frames: Iterable[int], written: Iterable[Path]) -> None:
+    """Raise `SettingsError` when one of the files to be written is a plate, or in the place of one of `frames`."""
+    plates = {(s.st_dev, s.st_ino) for s in _stats(reader.path(f) for f in reader.frames)}
+    # A hole has no file to compare: there the names are, below folders that are resolved.
+    places = {_place(reader.path(frame)) for frame in frames}
+    for path in written:
         is_plate = any((s.st_dev, s.st_ino) in plates for s in _stats([path]))
         if is_plate or _place(path) in places:
             raise SettingsError(f"{path}: the output is a plate of the input; name another output")
-    if job.state_out is not None and _is_folder(Path(job.state_out)):
-        raise SettingsError(f"--state-out {job.state_out}: is a folder; name a file in it")
 
 
 def frames_kept(

@@ -71,7 +71,7 @@ def plan_shot(job: RenderJob, networks: Networks) -> ShotPlan:
 
 def _plan(job: RenderJob, reader: PlateReader, networks: Networks) -> ShotPlan:
     settings = job.settings
-    output = output_sequence(job, reader)
+    output = output_sequence(job.output, reader, job.shot.view, "_depth")
     writer = ExrDepthWriter(
         output, channel=settings.depth_channel, compression=settings.compression
     )

@@ -202,8 +202,18 @@ def test_what_is_not_depth_of_ours_is_refused(rendered: RenderKit) -> None:
     convert(rendered, "white/shot.####.exr", convention=Convention.NORMALISED_NEAR_WHITE)
     with pytest.raises(PlateError, match="cannot be turned back"):
         convert(rendered, source="white/shot.####.exr")
-    with pytest.raises(SettingsError, match="the output is the input"):
+    with pytest.raises(SettingsError, match="the output is a plate of the input"):
         convert(rendered, "depth/shot.####.exr")
+    with pytest.raises(SettingsError, match="one file for 6 frames"):
+        convert(rendered, "one.exr", convention=Convention.Z)
+    with pytest.raises(SettingsError, match=r"end the name in \.exr"):
+        convert(rendered, "z.####.png", convention=Convention.Z)
+
+
+def test_a_folder_as_output_gets_names_made_from_the_source_s(rendered: RenderKit) -> None:
+    convert(rendered, "z/", convention=Convention.Z)
+    names = sorted(path.name for path in (rendered.folder / "z").glob("*.exr"))
+    assert names == [f"shot_z.{frame:04d}.exr" for frame in range(1, 7)]
 
 
 def test_other_frames_are_in_the_way_until_they_may_be_replaced(rendered: RenderKit) -> None:
