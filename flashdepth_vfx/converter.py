@@ -96,7 +96,7 @@ class _Conversion:
         self._writer = ExrDepthWriter(output, channel=job.channel, compression=job.compression)
         refuse_plates(reader, reader.frames, map(self._writer.path, reader.frames))
         self._given = {frame: self._attributes(frame) for frame in reader.frames}
-        self._workers = worker_count(usable_cores(), network_on_cpu=False)
+        self._workers = worker_count(len(usable_cores()), network_on_cpu=False)
 
     def run(self) -> ConvertResult:
         """Decide what holds for the shot, then convert it."""

@@ -105,7 +105,7 @@ class _Run:
         self._checkpointed = plan.start
         self._last_seen: tuple[PlateHeader, Tensor] | None = None
         self._on_cpu = plan.network.device.torch_device.type == "cpu"
-        self._workers = worker_count(usable_cores(), network_on_cpu=self._on_cpu)
+        self._workers = worker_count(len(usable_cores()), network_on_cpu=self._on_cpu)
 
     def to_the_end(self) -> RenderResult:
         """Run, and report how it ended."""

@@ -14,11 +14,11 @@ __all__ = ["one_core_an_operation", "usable_cores", "worker_count"]
 _MOST = 16
 
 
-def usable_cores() -> int:
-    """The cores that this process may use: on a farm fewer than the machine has."""
+def usable_cores() -> tuple[int, ...]:
+    """The numbers of the cores that this process may use: on a farm fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
 
 
 def worker_count(cores: int, *, network_on_cpu: bool) -> int:

@@ -105,8 +105,8 @@ MAY_IMPORT = {
     },
     # It measures what a render does, and is no part of one.
     "bench": {
-        "device", "engine", "errors", "io", "job", "model", "networks", "renderer", "settings",
-        "shotplan", "state", "version", "weights",
+        "device", "engine", "errors", "io", "job", "lazy", "model", "networks", "renderer", "settings",
+        "shotplan", "state", "version", "weights", "workers",
     },
 }  # fmt: skip
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from flashdepth_vfx.bench.child import measured_apart
 from flashdepth_vfx.bench.job import Size
-from flashdepth_vfx.bench.machine import usable_cores
 from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.settings import RenderSettings
+from flashdepth_vfx.workers import usable_cores
 
 if TYPE_CHECKING:
     from flashdepth_vfx.bench.subject import Subject

@@ -8,7 +8,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Machine", "this_machine", "usable_cores"]
+from flashdepth_vfx.workers import usable_cores
+
+__all__ = ["Machine", "this_machine"]
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,6 @@ def this_machine(driver: str = "") -> Machine:
         driver=driver,
         load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     )
-
-
-def usable_cores() -> tuple[int, ...]:
-    """The numbers of the cores that this process may run on; all of them where nobody limits it."""
-    if hasattr(os, "sched_getaffinity"):
-        return tuple(sorted(os.sched_getaffinity(0)))
-    return tuple(range(os.cpu_count() or 1))
 
 
 def _processor() -> str:
