@@ -19,9 +19,10 @@ from flashdepth_vfx.device import Device, told_when_memory_is_short
 from flashdepth_vfx.errors import FrameOrderError
 from flashdepth_vfx.model import TemporalState
 from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader
-from flashdepth_vfx.preprocess import to_network, to_plate
+from flashdepth_vfx.preprocess import guide_of, to_network, to_plate
 from flashdepth_vfx.settings import Convention, Upsampling
 from flashdepth_vfx.state import ShotIdentity, ShotState, roll_digest
+from flashdepth_vfx.upsample import Guide
 
 __all__ = ["DepthEngine", "PreparedFrame"]
 
@@ -30,7 +31,8 @@ __all__ = ["DepthEngine", "PreparedFrame"]
 class PreparedFrame:
     """A plate as the network takes it: `pixels` `(1, 3, h, w)` float32 in host memory.
 
-    `stamp` tells the file's version apart; the counts are of values that are not numbers.
+    `stamp` tells the file's version apart; the counts are of values that are not numbers. `guide` is what
+    `finish` needs of the picture, where upsampling is guided.
     """
 
     header: PlateHeader
@@ -38,6 +40,7 @@ class PreparedFrame:
     stamp: str
     nan_count: int
     inf_count: int
+    guide: Guide | None = None
 
 
 class DepthEngine:
@@ -67,7 +70,7 @@ class DepthEngine:
         """
         prepared = self.prepare(plate)
         disparity, state = self.infer(prepared, state)
-        return self.finish(prepared.header, disparity), state
+        return self.finish(prepared.header, disparity, prepared.guide), state
 
     def prepare(self, plate: Plate, stamp: str = "") -> PreparedFrame:
         """Colour and resize. Needs no order and no device; safe on any thread.
@@ -77,7 +80,9 @@ class DepthEngine:
         nan_count, inf_count = _not_numbers(plate.rgb)
         picture = self._display_encoded(plate)
         pixels = to_network(picture, plate.header.data_window, self.identity.canvas)
-        return PreparedFrame(plate.header, pixels, stamp, nan_count, inf_count)
+        is_guided = self._upsampling is Upsampling.GUIDED
+        guide = guide_of(picture, pixels) if is_guided else None
+        return PreparedFrame(plate.header, pixels, stamp, nan_count, inf_count, guide)
 
     def infer(self, prepared: PreparedFrame, state: ShotState | None) -> tuple[Tensor, ShotState]:
         """The one call that needs order: `(h, w)` disparity in 100/m on the device, and the new state.
@@ -108,12 +113,18 @@ class DepthEngine:
         )
         return disparity[0], new_state
 
-    def finish(self, header: PlateHeader, disparity: Tensor) -> DepthFrame:
-        """Disparity back on the plate's pixels, in the convention. Safe on any thread."""
+    def finish(
+        self, header: PlateHeader, disparity: Tensor, guide: Guide | None = None
+    ) -> DepthFrame:
+        """Disparity back on the plate's pixels, in the convention. Safe on any thread.
+
+        `guide` is that of the prepared frame.
+        """
         window, canvas = header.data_window, self.identity.canvas
         doing = f"while depth was brought to {canvas.window}"
         with told_when_memory_is_short(self._device, doing), torch.inference_mode():
-            full = to_plate(disparity, window, canvas, self._upsampling).cpu().numpy()
+            guide = None if guide is None else guide.to(disparity.device)
+            full = to_plate(disparity, window, canvas, self._upsampling, guide).cpu().numpy()
         return DepthFrame(
             frame=header.frame,
             depth=self._code.encode(full),

@@ -16,11 +16,13 @@ from torch import Tensor
 from flashdepth_vfx.errors import PlateSizeError
 from flashdepth_vfx.plate import FloatArray, PlateHeader, Window
 from flashdepth_vfx.settings import Resolution, Upsampling
+from flashdepth_vfx.upsample import Guide, bilinear, guided
 
 __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "Canvas",
+    "guide_of",
     "plan_canvas",
     "shot_window",
     "to_network",
@@ -129,12 +131,23 @@ def to_network(picture: FloatArray, data_window: Window, canvas: Canvas) -> Tens
     return (_continue_smoothly(known, coverage >= 0.5) - _MEAN) / _STD
 
 
-def to_plate(
-    disparity: Tensor, data_window: Window, canvas: Canvas, upsampling: Upsampling
-) -> Tensor:
-    """`(h, w)` disparity over the canvas -> `(H, W)` float32 over `data_window`.
+def guide_of(picture: FloatArray, pixels: Tensor) -> Guide:
+    """What `to_plate` is guided by: `picture` `(H, W, 3)` in 0..1, and the `pixels` that `to_network` made of it."""
+    plate = torch.from_numpy(picture).permute(2, 0, 1)
+    return Guide(_in_255ths(plate), _in_255ths((pixels * _STD + _MEAN)[0]))
 
-    Disparity that the network gave for the filled part of the canvas has no part in the result.
+
+def to_plate(
+    disparity: Tensor,
+    data_window: Window,
+    canvas: Canvas,
+    upsampling: Upsampling,
+    guide: Guide | None = None,
+) -> Tensor:
+    """`(h, w)` disparity over the canvas -> `(H, W)` float32 over `data_window`, which is that of `guide`.
+
+    Disparity that the network gave for the filled part of the canvas has no part in the result. Raises `ValueError`
+    when guided upsampling has no guide.
     """
     small = disparity.float()[None, None]
     if data_window != canvas.window:
@@ -143,12 +156,21 @@ def to_plate(
         inside[:, :, rows, columns] = 1.0
         small = _continue_smoothly(small, _resize(inside, canvas) >= 0.5)
     size = canvas.window.shape
-    if upsampling is Upsampling.NEAREST:
-        full = F.interpolate(small, size=size, mode="nearest-exact")
-    else:
-        full = F.interpolate(small, size=size, mode="bilinear", antialias=True)
     rows, columns = data_window.slices_in(canvas.window)
-    return full[0, 0, rows, columns].contiguous()
+    if upsampling is Upsampling.GUIDED:
+        if guide is None:
+            raise ValueError("guided upsampling without a guide")
+        return guided(small[0, 0], guide, size, (rows.start, columns.start))
+    if upsampling is Upsampling.NEAREST:
+        full = F.interpolate(small, size=size, mode="nearest-exact")[0, 0]
+    else:
+        full = bilinear(small[0, 0], size)
+    return full[rows, columns].contiguous()
+
+
+def _in_255ths(picture: Tensor) -> Tensor:
+    """A quarter of the memory, and finer than any grain."""
+    return (picture * 255).round_().clamp_(0, 255).to(torch.uint8).contiguous()
 
 
 def _resize(pixels: Tensor, canvas: Canvas) -> Tensor:

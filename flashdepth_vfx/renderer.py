@@ -13,9 +13,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-
-from torch import Tensor
 
 from flashdepth_vfx.engine import PreparedFrame
 from flashdepth_vfx.errors import Interrupted, PlateSizeError
@@ -26,7 +25,7 @@ from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.manifest import FrameRecord, frame_block
 from flashdepth_vfx.networks import Networks
 from flashdepth_vfx.pipeline import WriteBehind, read_ahead
-from flashdepth_vfx.plate import PlateHeader
+from flashdepth_vfx.plate import DepthFrame, PlateHeader
 from flashdepth_vfx.reporter import Reporter
 from flashdepth_vfx.schedule import Action, Step
 from flashdepth_vfx.shotplan import ShotPlan, plan_shot
@@ -103,7 +102,7 @@ class _Run:
         self._state = plan.start
         self._checkpoints: deque[ShotState] = deque()
         self._checkpointed = plan.start
-        self._last_seen: tuple[PlateHeader, Tensor] | None = None
+        self._last_seen: tuple[PlateHeader, Callable[[], DepthFrame]] | None = None
         self._on_cpu = plan.network.device.torch_device.type == "cpu"
         self._workers = worker_count(len(usable_cores()), network_on_cpu=self._on_cpu)
 
@@ -190,7 +189,9 @@ class _Run:
         disparity, self._state = self._plan.engine.infer(prepared, before)
         widened = runner.widened > widened_before
         self._report.seen(prepared, time.perf_counter() - began, widened)
-        self._last_seen = (prepared.header, disparity)
+        header = prepared.header
+        finish = partial(self._plan.engine.finish, header, disparity, prepared.guide)
+        self._last_seen = (header, finish)
         record = FrameRecord(
             frame=step.frame,
             reset=before is None,
@@ -199,7 +200,7 @@ class _Run:
             past=self._state.plates_digest,
             widened=widened,
         )
-        self._deliver(step, record, prepared.header, disparity, writes)
+        self._deliver(step, record, header, finish, writes)
         if self._state.frames_seen % self._plan.job.settings.checkpoint_interval_frames == 0:
             self._checkpoint()
         self._commit(writes.oldest)
@@ -208,10 +209,10 @@ class _Run:
         if self._state is not None:
             self._state = self._state.skip_to(step.frame + 1)
         if step.action is Action.HOLD and self._last_seen is not None and self._state is not None:
-            header, disparity = self._last_seen
+            header, finish = self._last_seen
             past = self._state.plates_digest
             record = FrameRecord(step.frame, held_from=header.frame, past=past)
-            self._deliver(step, record, header, disparity, writes)
+            self._deliver(step, record, header, finish, writes)
         else:
             self._report.passed(step)
 
@@ -220,24 +221,24 @@ class _Run:
         step: Step,
         record: FrameRecord,
         header: PlateHeader,
-        disparity: Tensor,
+        finish: Callable[[], DepthFrame],
         writes: WriteBehind[_Written],
     ) -> None:
         if not step.write or step.frame in self._plan.frames_kept:
             self._report.passed(step)
         else:
-            task = self._write_task(record, header, disparity)
+            task = self._write_task(record, header, finish)
             self._collect(writes.submit(step.frame, task))
 
     def _write_task(
-        self, record: FrameRecord, header: PlateHeader, disparity: Tensor
+        self, record: FrameRecord, header: PlateHeader, finish: Callable[[], DepthFrame]
     ) -> Callable[[], _Written]:
         """For a writing thread: disparity back at plate size, and into its file."""
         plan = self._plan
 
         def task() -> _Written:
             began = time.perf_counter()
-            depth = plan.engine.finish(header, disparity)
+            depth = finish()
             kept, left_out = writable(header.attributes)
             attributes = kept | frame_block(
                 plan.identity, plan.job.settings, plan.network.record, plan.color.sentence(), record

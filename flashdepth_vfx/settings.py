@@ -63,6 +63,8 @@ class Upsampling(StrEnum):
 
     BILINEAR = "bilinear"
     NEAREST = "nearest"
+    #: Bilinear, and at edges the one side or the other, as the plate's colours say.
+    GUIDED = "guided"
 
 
 class MissingPolicy(StrEnum):

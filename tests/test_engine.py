@@ -17,7 +17,7 @@ from flashdepth_vfx.errors import DeviceError, FrameOrderError, SettingsError
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.plate import FloatArray, Plate, PlateHeader, Window
 from flashdepth_vfx.preprocess import Canvas
-from flashdepth_vfx.settings import Convention
+from flashdepth_vfx.settings import Convention, Upsampling
 from flashdepth_vfx.state import ShotIdentity
 
 DISPLAY = Window(0, 0, 150, 110)
@@ -67,7 +67,9 @@ def engine(network: FlashDepthNet) -> DepthEngine:
 
 
 def make_engine(
-    network: FlashDepthNet, convention: Convention = Convention.INVERSE_Z
+    network: FlashDepthNet,
+    convention: Convention = Convention.INVERSE_Z,
+    upsampling: Upsampling = Upsampling.BILINEAR,
 ) -> DepthEngine:
     plan = plan_color(plate(1).header, colorspace="sRGB Encoded Rec.709 (sRGB)")
     identity = ShotIdentity(
@@ -83,7 +85,14 @@ def make_engine(
         kernels="test",
     )
     device = open_device("cpu")
-    return DepthEngine(network, identity, ColorTransform(plan), device, code=DepthCode(convention))
+    return DepthEngine(
+        network,
+        identity,
+        ColorTransform(plan),
+        device,
+        code=DepthCode(convention),
+        upsampling=upsampling,
+    )
 
 
 def test_depth_has_the_windows_of_its_plate(engine: DepthEngine) -> None:
@@ -134,6 +143,16 @@ def test_inverse_z_is_a_hundredth_of_disparity(network: FlashDepthNet) -> None:
     inverse, _ = make_engine(network).step(plate(1), None)
     disparity, _ = make_engine(network, Convention.DISPARITY).step(plate(1), None)
     assert np.allclose(inverse.depth * 100, disparity.depth, rtol=1e-6)
+
+
+def test_a_guide_is_kept_only_where_it_is_asked_for(network: FlashDepthNet) -> None:
+    assert make_engine(network).prepare(plate(1)).guide is None
+    engine = make_engine(network, upsampling=Upsampling.GUIDED)
+    guide = engine.prepare(plate(1)).guide
+    assert guide is not None
+    assert (guide.plate.shape, guide.plate.dtype) == ((3, *DATA.shape), torch.uint8)
+    depth, _ = engine.step(plate(1), None)
+    assert depth.depth.shape == DATA.shape
 
 
 def test_values_that_are_not_numbers_are_counted_and_poison_nothing(engine: DepthEngine) -> None:

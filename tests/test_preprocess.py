@@ -14,6 +14,7 @@ from flashdepth_vfx.errors import PlateSizeError
 from flashdepth_vfx.plate import PlateHeader, Window
 from flashdepth_vfx.preprocess import (
     Canvas,
+    guide_of,
     plan_canvas,
     shot_window,
     to_network,
@@ -141,9 +142,10 @@ def test_a_spot_comes_back_where_it_was(upsampling: Upsampling, row: float, colu
     canvas = Canvas(window, 1.0, 64, 96)
     y, x = np.mgrid[0:160, 0:240].astype(np.float32)
     spot = np.exp(-((x - 240 * column) ** 2 + (y - 160 * row) ** 2) / 200.0)
-    seen = to_network(np.repeat(spot[..., None], 3, 2), window, canvas)
+    picture = np.repeat(spot[..., None], 3, 2)
+    seen = to_network(picture, window, canvas)
     small = torch.from_numpy(as_picture(seen)[..., 0].copy())
-    back = to_plate(small, window, canvas, upsampling).numpy()
+    back = to_plate(small, window, canvas, upsampling, guide_of(picture, seen)).numpy()
     weight = np.clip(back, 0, None) ** 2
     centre = (weight * x).sum() / weight.sum(), (weight * y).sum() / weight.sum()
     assert np.hypot(centre[0] - 240 * column, centre[1] - 160 * row) < 1.0
@@ -192,7 +194,9 @@ def test_what_the_network_says_of_the_fill_does_not_leak_into_the_plate(
     poisoned = honest.clone()
     poisoned[out_rows, :] = 1e6
     poisoned[:, out_columns] = 1e6
-    depth = to_plate(poisoned, inside, canvas, upsampling)
+    picture = np.random.default_rng(0).random((*inside.shape, 3), np.float32)
+    guide = guide_of(picture, to_network(picture, inside, canvas))
+    depth = to_plate(poisoned, inside, canvas, upsampling, guide)
     assert depth.shape == inside.shape
     assert torch.allclose(depth, torch.full_like(depth, 3.0), atol=1e-4)
 

@@ -130,7 +130,7 @@ def test_what_the_canvas_is_filled_with_continues_the_plate(
     assert float(steps.max()) < 0.06
 
 
-@pytest.mark.parametrize("upsampling", ["bilinear", "nearest"])
+@pytest.mark.parametrize("upsampling", ["bilinear", "nearest", "guided"])
 @pytest.mark.parametrize("resolution", ["native", 128])
 def test_what_the_network_says_of_the_fill_does_not_leak(
     kit: RenderKit, resolution: str | int, upsampling: str
