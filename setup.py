@@ -52,6 +52,8 @@ setup(
         "mamba": ["mamba-ssm>=2.2; sys_platform == 'linux'"],
         # Draws the game levels of `flashdepth evaluate`. It needs EGL too: on Debian, libegl1 and libgl1-mesa-dri.
         "evaluation": ["moderngl>=5.12"],
+        # Reads edits of `--cuts FILE.otio`, of older schemas too; without it plain JSON is read.
+        "otio": ["opentimelineio>=0.17"],
         "test": ["hypothesis", "jsonschema", "pytest>=8"],
         "lint": ["mypy>=1.15", "ruff>=0.11"],
     },

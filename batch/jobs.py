@@ -91,6 +91,12 @@ _PART = (
         type=click.Choice([str(policy) for policy in MissingPolicy]),
         help=f"What becomes of a frame that is not on disk.  [default: {_DEFAULTS.missing}]",
     ),
+    _text(
+        "--cuts",
+        metavar="none|auto|FILE",
+        help="Where takes begin, and the state anew: nowhere, where the pictures say, or where a list of"
+        " frames or an .otio edit does.  [default: auto for a movie, none for a sequence]",
+    ),
 )
 _NETWORK = (
     _text(

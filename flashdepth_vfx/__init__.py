@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.settings import RenderSettings as RenderSettings
     from flashdepth_vfx.settings import SceneUnit as SceneUnit
     from flashdepth_vfx.settings import Upsampling as Upsampling
+    from flashdepth_vfx.shotcuts import find_cuts as find_cuts
     from flashdepth_vfx.shotinfo import ShotInfo as ShotInfo
     from flashdepth_vfx.shotinfo import inspect_shot as inspect_shot
     from flashdepth_vfx.state import ShotState as ShotState
@@ -88,6 +89,7 @@ _HOME = {
     "Warned": "events",
     "Window": "plate",
     "convert_depth": "converter",
+    "find_cuts": "shotcuts",
     "inspect_shot": "shotinfo",
     "job_schema": "job",
     "render": "renderer",

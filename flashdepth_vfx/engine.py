@@ -24,7 +24,7 @@ from flashdepth_vfx.settings import Convention, Upsampling
 from flashdepth_vfx.state import ShotIdentity, ShotState, roll_digest
 from flashdepth_vfx.upsample import Guide
 
-__all__ = ["DepthEngine", "PreparedFrame"]
+__all__ = ["DepthEngine", "PreparedFrame", "as_seen"]
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,18 @@ class DepthEngine:
         Raises `ValueError` for a plate outside the canvas.
         """
         nan_count, inf_count = _not_numbers(plate.rgb)
-        picture = self._display_encoded(plate)
+        picture = as_seen(plate, self._color)
         pixels = to_network(picture, plate.header.data_window, self.identity.canvas)
         is_guided = self._upsampling is Upsampling.GUIDED
         guide = guide_of(picture, pixels) if is_guided else None
         return PreparedFrame(plate.header, pixels, stamp, nan_count, inf_count, guide)
 
-    def infer(self, prepared: PreparedFrame, state: ShotState | None) -> tuple[Tensor, ShotState]:
+    def infer(
+        self, prepared: PreparedFrame, state: ShotState | None, *, cut: bool = False
+    ) -> tuple[Tensor, ShotState]:
         """The one call that needs order: `(h, w)` disparity in 100/m on the device, and the new state.
 
+        At a `cut` the network remembers nothing of `state`, which counts on through the shot.
         Raises `FrameOrderError`, and `DeviceError` when the device's memory is used up.
         """
         frame = prepared.header.frame
@@ -95,7 +98,7 @@ class DepthEngine:
         else:
             if frame != state.next_frame:
                 raise FrameOrderError(expected=state.next_frame, got=frame)
-            before = state.temporal
+            before = None if cut else state.temporal
             digest, frames_seen = state.plates_digest, state.frames_seen
         size = f"at {prepared.pixels.shape[-1]}x{prepared.pixels.shape[-2]}"
         with told_when_memory_is_short(self._device, size), torch.inference_mode():
@@ -134,16 +137,15 @@ class DepthEngine:
             attributes={},
         )
 
-    def _display_encoded(self, plate: Plate) -> FloatArray:
-        """The picture as a person would see it: colour is transformed without its alpha."""
-        alpha = plate.alpha
-        if alpha is None or not plate.premultiplied or bool((alpha == 1.0).all()):
-            return self._color.to_network(plate.rgb)
-        # Light without coverage (alpha 0) is kept as it is: there is nothing to divide by.
-        cover = np.where(alpha > 0.0, alpha, np.float32(1.0))[..., None].astype(
-            np.float32, copy=False
-        )
-        return self._color.to_network(plate.rgb / cover) * np.minimum(cover, np.float32(1.0))
+
+def as_seen(plate: Plate, color: ColorTransform) -> FloatArray:
+    """The picture as a person would see it, `(H, W, 3)`: colour is transformed without its alpha."""
+    alpha = plate.alpha
+    if alpha is None or not plate.premultiplied or bool((alpha == 1.0).all()):
+        return color.to_network(plate.rgb)
+    # Light without coverage (alpha 0) is kept as it is: there is nothing to divide by.
+    cover = np.where(alpha > 0.0, alpha, np.float32(1.0))[..., None].astype(np.float32, copy=False)
+    return color.to_network(plate.rgb / cover) * np.minimum(cover, np.float32(1.0))
 
 
 def _not_numbers(rgb: FloatArray) -> tuple[int, int]:

@@ -35,7 +35,9 @@ class Started:
 
 @dataclass(frozen=True)
 class FrameWritten:
-    """A frame's depth is whole on disk. `held_from` is the frame that it repeats, for a hole."""
+    """A frame's depth is whole on disk. `held_from` is the frame that it repeats, for a hole; `cut` says why
+    the state was reset: a take begins here.
+    """
 
     frame: int
     path: str
@@ -47,6 +49,7 @@ class FrameWritten:
     held_from: int | None
     nan_count: int
     inf_count: int
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def to_line(event: RenderEvent) -> str:
             notes.append(f"{event.steps_done}/{event.steps_total}")
             notes.append(f"{event.frames_per_second:.2f} fps, {event.seconds_left:.0f} s left")
             if event.reset:
-                notes.append("state reset")
+                notes.append("cut: state reset" if event.cut else "state reset")
             if event.held_from is not None:
                 notes.append(f"missing: holds frame {event.held_from}")
             return "  ".join(notes)

@@ -42,6 +42,7 @@ _OF_PIXELS = (
     "convention",
     "sceneUnit",
     "infiniteSky",
+    "cuts",
 )
 
 
@@ -59,13 +60,14 @@ class WeightsRecord:
 @dataclass(frozen=True)
 class FrameRecord:
     """What is worth saying of one frame. `held_from` is the frame that a hole repeats; `widened`, that half precision
-    did not hold it, so that it was computed in float32.
+    did not hold it, so that it was computed in float32. `cut`: the state was reset because a take begins here.
 
     `past` is the digest of the plates that the state had seen by then (`ShotState.plates_digest`).
     """
 
     frame: int
     reset: bool = False
+    cut: bool = False
     held_from: int | None = None
     nan_count: int = 0
     inf_count: int = 0
@@ -85,6 +87,7 @@ class Tally:
 
     frames_written: list[int] = field(default_factory=list)
     frames_kept: list[int] = field(default_factory=list)
+    cuts: list[int] = field(default_factory=list)
     records: list[FrameRecord] = field(default_factory=list)
     stage_seconds: dict[str, float] = field(default_factory=dict)
     bytes_written: int = 0
@@ -146,6 +149,7 @@ def frame_block(
         "unit": code_of(settings).unit_text(relative=weights.relative, calibrated=False),
         "calibrated": 0,
         "frame": record.frame,
+        "cuts": identity.cuts,
         "reset": int(record.reset),
         "nanCount": record.nan_count,
         "infCount": record.inf_count,
@@ -154,6 +158,8 @@ def frame_block(
     }
     if record.held_from is not None:
         block["heldFrom"] = record.held_from
+    if record.cut:
+        block["cut"] = 1
     if record.widened:
         block["widened"] = 1
     return {f"flashdepth/{name}": value for name, value in block.items()}
@@ -180,6 +186,7 @@ def record_of(frame: int, attributes: Mapping[str, object]) -> FrameRecord:
     return FrameRecord(
         frame=frame,
         reset=bool(number("reset")),
+        cut=bool(number("cut")),
         held_from=number("heldFrom"),
         nan_count=number("nanCount") or 0,
         inf_count=number("infCount") or 0,
@@ -236,6 +243,7 @@ def _frame_facts(tally: Tally, kept: Mapping[int, FrameRecord]) -> dict[str, Any
         "frames_written": tally.frames_written,
         "frames_kept": sorted(kept),
         "resets": [r.frame for r in records if r.reset],
+        "cuts": sorted({*tally.cuts, *(r.frame for r in kept.values() if r.cut)}),
         "nan_count": sum(r.nan_count for r in records),
         "inf_count": sum(r.inf_count for r in records),
         "frames": msgspec.to_builtins(records),

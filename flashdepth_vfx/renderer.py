@@ -1,6 +1,6 @@
 """The one joint: plates -> colour -> network -> depth -> files, overlapped, in order, resumable.
 
-    read_ahead (threads) ─▶ engine.infer (this thread, in order) ─▶ WriteBehind (threads)
+    read_ahead (threads) ─▶ in_takes ─▶ engine.infer (this thread, in order) ─▶ WriteBehind (threads)
 
 A checkpoint is written only when every frame before it is whole on disk, so that whatever ends a
 render, its state never runs ahead of its frames.
@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from flashdepth_vfx.engine import PreparedFrame
-from flashdepth_vfx.errors import Interrupted, PlateSizeError
+from flashdepth_vfx.errors import Interrupted
 from flashdepth_vfx.events import Observer
 from flashdepth_vfx.io.atomic import make_folder, sweep_orphans
 from flashdepth_vfx.io.exr_values import writable
 from flashdepth_vfx.job import RenderJob
+from flashdepth_vfx.loading import Loaded, load_step
 from flashdepth_vfx.manifest import FrameRecord, frame_block
 from flashdepth_vfx.networks import Networks
 from flashdepth_vfx.pipeline import WriteBehind, read_ahead
@@ -30,6 +30,7 @@ from flashdepth_vfx.reporter import Reporter
 from flashdepth_vfx.schedule import Action, Step
 from flashdepth_vfx.shotplan import ShotPlan, plan_shot
 from flashdepth_vfx.state import ShotState, save_state
+from flashdepth_vfx.takes import MEMORY, Turn, in_takes
 from flashdepth_vfx.workers import one_core_an_operation, usable_cores, worker_count
 
 __all__ = ["RenderResult", "render"]
@@ -49,15 +50,6 @@ class RenderResult:
     manifest: Path
     seconds: float
     state: ShotState | None = field(repr=False)
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    """What a reading thread hands to the ordered side."""
-
-    prepared: PreparedFrame
-    read_seconds: float
-    prepare_seconds: float
 
 
 @dataclass(frozen=True)
@@ -136,47 +128,33 @@ class _Run:
         )
 
     def _go(self, writes: WriteBehind[_Written]) -> None:
-        workers = 1 if self._plan.reader.sequential else self._workers
-        ahead = _IN_FLIGHT * workers
-        frames = read_ahead(self._plan.steps, self._load, workers=workers, ahead=ahead)
+        plan = self._plan
+        workers = 1 if plan.reader.sequential else self._workers
+        steps = (*plan.steps, *plan.beyond)
+        read = read_ahead(
+            steps, partial(load_step, plan), workers=workers, ahead=_IN_FLIGHT * workers
+        )
+        memory = "" if plan.start is None else plan.start.decisions.get(MEMORY, "")
+        turns = in_takes(read, plan.cuts, memory, len(plan.steps))
         try:
-            for index, (step, loaded) in enumerate(frames):
+            for index, turn in enumerate(turns):
                 if index == 0:
                     self._settle_in()
                 if self._stop.is_set():
                     break
-                self._take(step, loaded, writes)
+                self._take(turn, writes)
         finally:
             # After a failure too: the frames before it are finished, and the state kept for them.
-            frames.close()
+            turns.close()
             try:
                 self._collect(writes.drain())
             finally:
                 self._checkpoint()
                 self._commit(writes.oldest)
 
-    def _load(self, step: Step) -> _Loaded | None:
-        """On a reading thread: the plate, in colour and at the network's size. None for a hole."""
-        if step.action is not Action.SEE:
-            return None
-        reader = self._plan.reader
-        began = time.perf_counter()
-        stamp = reader.stamp(step.frame)
-        plate = reader.read(step.frame)
-        read = time.perf_counter()
-        window, canvas = plate.header.data_window, self._plan.identity.canvas.window
-        if not canvas.contains(window):
-            reason = (
-                f"its data window {window} left the canvas {canvas} while the shot was rendered"
-            )
-            raise PlateSizeError(
-                plate.header.path, f"{reason}; run again when all plates are there"
-            )
-        prepared = self._plan.engine.prepare(plate, stamp)
-        return _Loaded(prepared, read - began, time.perf_counter() - read)
-
-    def _take(self, step: Step, loaded: _Loaded | None, writes: WriteBehind[_Written]) -> None:
+    def _take(self, turn: Turn[Loaded], writes: WriteBehind[_Written]) -> None:
         """One step, in order: the network sees the frame, or a hole is crossed."""
+        step, loaded = turn.step, turn.loaded
         if loaded is None:
             self._cross(step, writes)
             return
@@ -186,22 +164,24 @@ class _Run:
         before = None if self._state is None else self._state.skip_to(step.frame)
         runner, began = self._plan.network.runner, time.perf_counter()
         widened_before = runner.widened
-        disparity, self._state = self._plan.engine.infer(prepared, before)
-        widened = runner.widened > widened_before
-        self._report.seen(prepared, time.perf_counter() - began, widened)
+        disparity, state = self._plan.engine.infer(prepared, before, cut=turn.cut)
+        seconds = time.perf_counter() - began
+        self._state = state.deciding(MEMORY, turn.memory) if turn.memory else state
         header = prepared.header
         finish = partial(self._plan.engine.finish, header, disparity, prepared.guide)
         self._last_seen = (header, finish)
         record = FrameRecord(
             frame=step.frame,
-            reset=before is None,
+            reset=before is None or turn.cut,
+            cut=turn.cut,
             nan_count=prepared.nan_count,
             inf_count=prepared.inf_count,
-            past=self._state.plates_digest,
-            widened=widened,
+            past=state.plates_digest,
+            widened=runner.widened > widened_before,
         )
+        self._report.seen(prepared, seconds, record)
         self._deliver(step, record, header, finish, writes)
-        if self._state.frames_seen % self._plan.job.settings.checkpoint_interval_frames == 0:
+        if state.frames_seen % self._plan.job.settings.checkpoint_interval_frames == 0:
             self._checkpoint()
         self._commit(writes.oldest)
 

@@ -73,9 +73,12 @@ class Reporter:
         self._write_log("\n".join(self._unlogged))
         self._unlogged.clear()
 
-    def seen(self, prepared: PreparedFrame, network_seconds: float, widened: bool) -> None:
-        """The network has seen a frame; `widened` as in `FrameRecord`."""
+    def seen(self, prepared: PreparedFrame, network_seconds: float, record: FrameRecord) -> None:
+        """The network has seen a frame."""
+        widened = record.widened
         self.tally.frames_seen += 1
+        if record.cut:
+            self.tally.cuts.append(record.frame)
         self.tally.spend("network", network_seconds)
         if prepared.nan_count or prepared.inf_count:
             self.warn(
@@ -123,6 +126,7 @@ class Reporter:
                 held_from=record.held_from,
                 nan_count=record.nan_count,
                 inf_count=record.inf_count,
+                cut=record.cut,
             )
         )
 
@@ -183,6 +187,7 @@ class Reporter:
             "frames": plan.asked or "none",
             "canvas": f"{canvas.window} -> {canvas.width}x{canvas.height}",
             "color": plan.color.sentence().removeprefix("colour: "),
+            "cuts": identity.cuts,
             "state": "starts at the head of the shot"
             if start is None
             else f"{start.frames_seen} frames seen, waits for {start.next_frame}",

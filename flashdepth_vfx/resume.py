@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from flashdepth_vfx.cutplan import CutPlan
 from flashdepth_vfx.errors import StateMismatchError
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.job import RenderJob
@@ -91,18 +92,20 @@ def find_start(
     return Start(given, steps)
 
 
-def pasts_of(reader: PlateReader, steps: Iterable[Step], given: ShotState | None) -> dict[int, str]:
+def pasts_of(
+    reader: PlateReader, cuts: CutPlan, steps: Iterable[Step], given: ShotState | None
+) -> dict[int, str]:
     """What a state's digest must be, by the frame that it waits for, from these plates as they are."""
     digest = "" if given is None else given.plates_digest
     found = {}
     for step in steps:
         if step.action is Action.SEE:
-            digest = roll_digest(digest, step.frame, reader.stamp(step.frame))
+            digest = roll_digest(digest, step.frame, cuts.stamp(reader, step.frame))
         found[step.frame + 1] = digest
     return found
 
 
-def doubt_about(given: ShotState | None, reader: PlateReader) -> str:
+def doubt_about(given: ShotState | None, reader: PlateReader, cuts: CutPlan) -> str:
     """What a person should check of a state that came from plates in another folder; "" for nothing.
 
     Farms copy plates to where they render, so another folder is no error; and where the plates that
@@ -115,7 +118,7 @@ def doubt_about(given: ShotState | None, reader: PlateReader) -> str:
         return ""
     digest = ""
     for frame in [f for f in reader.frames if f < given.next_frame][-given.frames_seen :]:
-        digest = roll_digest(digest, frame, reader.stamp(frame))
+        digest = roll_digest(digest, frame, cuts.stamp(reader, frame))
     if digest == given.plates_digest:
         return ""
     return f"the state has seen plates in {there}, these are {reader.name}: are they one shot?"

@@ -81,6 +81,7 @@ class MissingPolicy(StrEnum):
 class RenderSettings:
     """Everything that decides pixels, apart from the plates themselves.
 
+    `cuts` is "none", "auto" or a file that lists them; None is auto for movies, none for sequences.
     Raises `SettingsError` for values that no render could use.
     """
 
@@ -101,6 +102,7 @@ class RenderSettings:
     scan: Literal["auto", "torch", "mamba_ssm"] = "auto"
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
     missing: MissingPolicy = MissingPolicy.ERROR
+    cuts: str | None = None
     sparse: bool = False
     checkpoint_interval_frames: int = 25
     allow_device_change: bool = False
@@ -109,6 +111,8 @@ class RenderSettings:
         # A plain word, as notebooks give it, is not the enum's member: it would pass for another.
         for name, kind in _CHOICES.items():
             object.__setattr__(self, name, chosen(name, kind, getattr(self, name)))
+        if self.cuts is not None and not self.cuts.strip():
+            raise SettingsError("cuts: give none, auto, or a file that lists them")
         asked = self.resolution
         in_range = isinstance(asked, int) and 0 < asked <= _LONGEST_SIDE_PX
         if asked is not None and asked != "native" and not in_range:

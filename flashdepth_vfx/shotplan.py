@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flashdepth_vfx.color import ColorPlan, ColorTransform, plan_color
+from flashdepth_vfx.cutplan import CutPlan, plan_cuts
 from flashdepth_vfx.engine import DepthEngine
 from flashdepth_vfx.errors import FlashDepthError, FrameRangeError, NoSuchChannelError, PlateError
 from flashdepth_vfx.frames import FrameRange
@@ -46,6 +47,7 @@ class ShotPlan:
     network: Network
     color: ColorPlan
     engine: DepthEngine
+    cuts: CutPlan
     steps: tuple[Step, ...]
     start: ShotState | None
     frames_kept: Mapping[int, FrameRecord]
@@ -57,6 +59,12 @@ class ShotPlan:
     def identity(self) -> ShotIdentity:
         """What every frame and state of this render belongs to."""
         return self.engine.identity
+
+    @property
+    def beyond(self) -> tuple[Step, ...]:
+        """What is read after the last step, since it has a say in where its takes begin."""
+        after = self.cuts.deciding_after(self.steps[-1].frame) if self.steps else ()
+        return tuple(Step(frame, Action.SEE, write=False) for frame in after)
 
 
 def plan_shot(job: RenderJob, networks: Networks) -> ShotPlan:
@@ -71,12 +79,10 @@ def plan_shot(job: RenderJob, networks: Networks) -> ShotPlan:
 
 def _plan(job: RenderJob, reader: PlateReader, networks: Networks) -> ShotPlan:
     settings = job.settings
-    output = output_sequence(job.output, reader, job.shot.view, "_depth")
-    writer = ExrDepthWriter(
-        output, channel=settings.depth_channel, compression=settings.compression
-    )
+    writer = _writer(job, reader)
     given = state_given(job, reader)
     steps = _steps(job, reader, given)
+    cuts = _cuts(job, reader, given)
     refuse_input_as_output(job, reader, writer, steps)
     notices: list[str] = []
     head = _first_readable(reader)
@@ -85,15 +91,15 @@ def _plan(job: RenderJob, reader: PlateReader, networks: Networks) -> ShotPlan:
     color = _color(job, head)
     network = networks.open(settings)
     canvas = _canvas(job, network, window, head.pixel_aspect, given)
-    identity = _identity(job, reader, network, canvas, color)
-    pasts = pasts_of(reader, steps, given)
+    identity = _identity(job, reader, network, canvas, color, cuts)
+    pasts = pasts_of(reader, cuts, steps, given)
     ours = frame_block(identity, settings, network.record, color.sentence(), FrameRecord(0))
     kept = frames_kept(job, writer, steps, identity, ours, pasts)
-    folder = ShotFolder(output)
+    folder = ShotFolder(writer.sequence)
     done, shapes = frozenset(kept.records), network.state_shapes
     start = find_start(job, folder, steps, identity, given, pasts, done, shapes, notices)
     notices += [network.device.notice, *network.notices(identity.canvas), kept.notice]
-    notices.append(doubt_about(given, reader))
+    notices.append(doubt_about(given, reader, cuts))
     return ShotPlan(
         job=job,
         reader=reader,
@@ -102,6 +108,7 @@ def _plan(job: RenderJob, reader: PlateReader, networks: Networks) -> ShotPlan:
         network=network,
         color=color,
         engine=_engine(job, network, identity, color),
+        cuts=cuts,
         steps=start.steps,
         start=start.state,
         frames_kept=kept.records,
@@ -109,6 +116,12 @@ def _plan(job: RenderJob, reader: PlateReader, networks: Networks) -> ShotPlan:
         asked=str(FrameRange.of(step.frame for step in steps if step.write)),
         notices=tuple(notice for notice in notices if notice),
     )
+
+
+def _writer(job: RenderJob, reader: PlateReader) -> ExrDepthWriter:
+    settings = job.settings
+    output = output_sequence(job.output, reader, job.shot.view, "_depth")
+    return ExrDepthWriter(output, channel=settings.depth_channel, compression=settings.compression)
 
 
 def _steps(job: RenderJob, reader: PlateReader, given: ShotState | None) -> tuple[Step, ...]:
@@ -122,6 +135,15 @@ def _steps(job: RenderJob, reader: PlateReader, given: ShotState | None) -> tupl
         job.settings.missing,
         sparse=job.settings.sparse,
         first_frame=None if given is None else given.next_frame,
+    )
+
+
+def _cuts(job: RenderJob, reader: PlateReader, given: ShotState | None) -> CutPlan:
+    return plan_cuts(
+        job.settings.cuts,
+        reader,
+        sparse=job.frame_range if job.settings.sparse else None,
+        waits_for=None if given is None else given.next_frame,
     )
 
 
@@ -186,6 +208,7 @@ def _identity(
     network: Network,
     canvas: Canvas,
     color: ColorPlan,
+    cuts: CutPlan,
 ) -> ShotIdentity:
     shot, settings = job.shot, job.settings
     picture = ",".join(shot.channels) if shot.channels else shot.layer or ""
@@ -200,6 +223,7 @@ def _identity(
         sparse=settings.sparse,
         device=network.device.name,
         kernels=network.device.kernels,
+        cuts=cuts.text,
     )
 
 

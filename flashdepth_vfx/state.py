@@ -47,7 +47,8 @@ _TENSOR = "temporal.{}"
 class ShotIdentity:
     """What must be the same for two renders to be parts of one shot.
 
-    `shot` is the sequence's name without its folder, since farms map paths.
+    `shot` is the sequence's name without its folder, since farms map paths; `cuts` is what decides where
+    the state begins anew (`CutPlan.text`).
     """
 
     shot: str
@@ -61,6 +62,7 @@ class ShotIdentity:
     device: str
     kernels: str
     arithmetic: int = ARITHMETIC
+    cuts: str = "none"
 
     def differences(self, other: ShotIdentity, *, allow_device_change: bool = False) -> list[str]:
         """What differs, one phrase each, as "weights_sha256 is A, not B"."""
@@ -95,6 +97,10 @@ class ShotState:
         if frame < self.next_frame:
             raise ValueError(f"cannot carry a state for frame {self.next_frame} back to {frame}")
         return dataclasses.replace(self, next_frame=frame)
+
+    def deciding(self, name: str, text: str) -> ShotState:
+        """The same state with a decision, or with what later ones need."""
+        return dataclasses.replace(self, decisions={**self.decisions, name: text})
 
 
 def roll_digest(digest: str, frame: int, stamp: str) -> str:
