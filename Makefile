@@ -13,7 +13,7 @@ demo: $(INSTALLED) $(MOVIE)
 	$(BIN)/python examples/demo.py $(MOVIE) demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

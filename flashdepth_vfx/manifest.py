@@ -148,13 +148,21 @@ def frame_block(
         "infiniteSky": int(settings.infinite_sky),
         "unit": code_of(settings).unit_text(relative=weights.relative, calibrated=False),
         "calibrated": 0,
-        "frame": record.frame,
         "cuts": identity.cuts,
+        "settings": settings_hash(identity, settings),
+        **_of_frame(record),
+    }
+    return {f"flashdepth/{name}": value for name, value in block.items()}
+
+
+def _of_frame(record: FrameRecord) -> dict[str, Any]:
+    """The part of the block that is one frame's own; what is rare is there only where it is so."""
+    block: dict[str, Any] = {
+        "frame": record.frame,
         "reset": int(record.reset),
         "nanCount": record.nan_count,
         "infCount": record.inf_count,
         "past": record.past,
-        "settings": settings_hash(identity, settings),
     }
     if record.held_from is not None:
         block["heldFrom"] = record.held_from
@@ -162,7 +170,7 @@ def frame_block(
         block["cut"] = 1
     if record.widened:
         block["widened"] = 1
-    return {f"flashdepth/{name}": value for name, value in block.items()}
+    return block
 
 
 def other_settings(ours: Mapping[str, Any], found: Mapping[str, object]) -> str:
