@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from flashdepth_vfx.bench.child import measured_apart
+from flashdepth_vfx.bench.apart import measured_apart
 from flashdepth_vfx.bench.job import Size
 from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.settings import RenderSettings

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flashdepth_vfx.bench.child import measured_apart
+from flashdepth_vfx.bench.apart import measured_apart
 from flashdepth_vfx.bench.job import Size
 from flashdepth_vfx.job import RenderJob
 
