@@ -62,7 +62,7 @@ def main() -> None:
 
 
 class _Rows(dict[str, float]):
-    """What was measured, told as it comes: a GPU's lease may end before the last one."""
+    """What was measured, told as it comes: a rented GPU may be gone before the last one."""
 
     def __setitem__(self, name: str, value: float) -> None:
         super().__setitem__(name, value)
