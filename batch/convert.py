@@ -75,11 +75,9 @@ The range of a normalised pass is that of all frames of the input, and is kept i
 @click.option("--overwrite", is_flag=True, help="Replace what is there, its range too.")
 @click.option("--json", "as_json", is_flag=True, help="At the end, the result as JSON on stdout.")
 @debug_option
-def command(as_json: bool, convention: str, scene_unit: str, **given: Any) -> None:
+def command(as_json: bool, **given: Any) -> None:
     """The depth EXRs INPUT, rendered by this command, in another convention, unit or scale. No network runs."""
-    job = flashdepth_vfx.ConvertJob(
-        convention=Convention(convention), scene_unit=SceneUnit(scene_unit), **given
-    )
+    job = flashdepth_vfx.ConvertJob(**given)
     with stop_on_signals() as stop:
         result = flashdepth_vfx.convert_depth(job, tell=say, stop=stop)
     if as_json:

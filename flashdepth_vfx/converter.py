@@ -135,15 +135,12 @@ class _Conversion:
     ) -> Callable[[], int]:
         def task() -> int:
             header = plate.header
-            disparity = self._disparity(plate)
-            if calibration is not None:
-                disparity = calibration.apply(disparity)
             ours = {
                 k: v for k, v in self._given[header.frame].items() if k.startswith("flashdepth/")
             }
             frame = DepthFrame(
                 frame=header.frame,
-                depth=code.encode(disparity),
+                depth=code.encode(self._calibrated(plate, calibration)),
                 data_window=header.data_window,
                 display_window=header.display_window,
                 pixel_aspect=header.pixel_aspect,
@@ -159,6 +156,10 @@ class _Conversion:
         code = _code_said_by(told, plate.header.path)
         return code.decode(np.ascontiguousarray(plate.rgb[..., 0]))
 
+    def _calibrated(self, plate: Plate, calibration: Calibration | None) -> FloatArray:
+        disparity = self._disparity(plate)
+        return disparity if calibration is None else calibration.apply(disparity)
+
     def _attributes(self, frame: int) -> Mapping[str, Any]:
         found = self._source.attributes(frame)
         if found is None or not is_ours(found):
@@ -166,7 +167,7 @@ class _Conversion:
         return found
 
     def _calibration(self) -> Calibration | None:
-        metres = DepthCode(Convention.Z, self._job.scene_unit).metres
+        metres = self._job.scene_unit.metres
         if self._job.reference is not None:
             return self._against(self._job.reference, metres)
         anchors = [Anchor.parse(text) for text in self._job.anchors]
@@ -201,7 +202,7 @@ class _Conversion:
             return None, None
         kept = None if job.overwrite else read_range(self._writer.sequence)
         if job.near is not None and job.far is not None:
-            metres = DepthCode(Convention.Z, job.scene_unit).metres
+            metres = job.scene_unit.metres
             span = DepthRange(1.0 / (job.near * metres), 1.0 / (job.far * metres))
         elif job.range_file is not None:
             span = RangeFile.read(Path(job.range_file)).of(self._reader.sequence)
@@ -209,13 +210,14 @@ class _Conversion:
             span = kept.of(self._reader.sequence)
         else:
             span = self._measured(calibration)
-        found = RangeFile.made(self._reader.sequence, span)
-        if kept is not None and kept.of(self._reader.sequence) != span:
+        if kept is None:
+            return span, RangeFile.made(self._reader.sequence, span)
+        if kept.of(self._reader.sequence) != span:
             raise OutputExistsError(
                 self._writer.sequence.folder,
                 f"holds frames of another range ({kept}); --overwrite replaces it",
             )
-        return span, None if kept is not None else found
+        return span, None
 
     def _measured(self, calibration: Calibration | None) -> DepthRange:
         near, far = 0.0, np.inf
@@ -236,9 +238,7 @@ class _Conversion:
 
     def _limits(self, calibration: Calibration | None) -> Callable[[int], tuple[float, float]]:
         def limits(frame: int) -> tuple[float, float]:
-            disparity = self._disparity(self._reader.read(frame))
-            if calibration is not None:
-                disparity = calibration.apply(disparity)
+            disparity = self._calibrated(self._reader.read(frame), calibration)
             seen = disparity[disparity > 0]
             if not seen.size:
                 return np.inf, 0.0

@@ -20,16 +20,6 @@ DISPARITY_PER_INVERSE_METRE = 100.0
 _PER_METRE = np.float32(DISPARITY_PER_INVERSE_METRE)
 #: Beyond it `z` says no more, and of the sky as much: no Inf or NaN unless asked, and finite in half float by metres.
 FARTHEST_M = 10_000.0
-_METRES = {
-    SceneUnit.MM: 0.001,
-    SceneUnit.CM: 0.01,
-    SceneUnit.DM: 0.1,
-    SceneUnit.M: 1.0,
-    SceneUnit.KM: 1000.0,
-    SceneUnit.IN: 0.0254,
-    SceneUnit.FT: 0.3048,
-    SceneUnit.YD: 0.9144,
-}
 
 
 @dataclass(frozen=True)
@@ -71,11 +61,6 @@ class DepthCode:
                 f"{self.convention} spans the whole shot, which is known at its end: render inverse_z, then "
                 f"flashdepth convert --convention {self.convention}"
             )
-
-    @property
-    def metres(self) -> float:
-        """Of one unit."""
-        return _METRES[self.unit]
 
     def encode(self, disparity_100_per_m: FloatArray) -> FloatArray:
         """`(H, W)` float32 disparity, never negative, as the pixels of a file."""
@@ -133,7 +118,7 @@ class DepthCode:
 
     @property
     def _factor(self) -> np.float32:
-        return np.float32(self.metres)
+        return np.float32(self.unit.metres)
 
     def _distance(self, disparity_100_per_m: FloatArray) -> FloatArray:
         farthest = np.float32(np.inf if self.infinite_sky else FARTHEST_M)

@@ -13,7 +13,14 @@ import msgspec
 
 from flashdepth_vfx.errors import SettingsError, UsageError
 from flashdepth_vfx.frames import FrameRange
-from flashdepth_vfx.settings import NORMALISED, Convention, RenderSettings, SceneUnit, chosen
+from flashdepth_vfx.settings import (
+    NORMALISED,
+    Convention,
+    RenderSettings,
+    SceneUnit,
+    channel_of,
+    chosen,
+)
 
 __all__ = ["ConvertJob", "RenderJob", "Shot", "job_schema"]
 
@@ -144,7 +151,7 @@ class ConvertJob:
     @property
     def channel(self) -> str:
         """The depth's channel."""
-        return f"{self.depth_layer}.Z" if self.depth_layer else "Z"
+        return channel_of(self.depth_layer)
 
 
 def job_schema() -> dict[str, Any]:

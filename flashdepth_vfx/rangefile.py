@@ -12,7 +12,7 @@ from flashdepth_vfx.frames import FrameSequence
 from flashdepth_vfx.io.atomic import atomic_write_bytes, make_folder
 from flashdepth_vfx.shotfolder import ShotFolder
 
-__all__ = ["RangeFile", "range_path", "read_range", "write_range"]
+__all__ = ["RangeFile", "read_range", "write_range"]
 
 _FORMAT = "flashdepth-range/1"
 
@@ -55,20 +55,19 @@ class RangeFile:
         return f"range of {self.shot}: near {1.0 / self.span.near_per_m:.4g} m, far {far}"
 
 
-def range_path(output: FrameSequence) -> Path:
-    """Where the range of an output lives."""
+def _range_path(output: FrameSequence) -> Path:
     return ShotFolder(output).path / "range.json"
 
 
 def read_range(output: FrameSequence) -> RangeFile | None:
     """The range that an output has; None for a new one. Raises `SettingsError` for one that is damaged."""
-    path = range_path(output)
+    path = _range_path(output)
     return RangeFile.read(path) if path.exists() else None
 
 
 def write_range(output: FrameSequence, found: RangeFile) -> None:
     """Keep it, whole or not at all. Raises `OutputError`, `DiskFullError`."""
-    path = range_path(output)
+    path = _range_path(output)
     make_folder(path.parent)
     plain = {
         "format": _FORMAT,

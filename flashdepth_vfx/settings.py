@@ -16,6 +16,7 @@ __all__ = [
     "Resolution",
     "SceneUnit",
     "Upsampling",
+    "channel_of",
     "chosen",
 ]
 
@@ -56,6 +57,23 @@ class SceneUnit(StrEnum):
     IN = "in"
     FT = "ft"
     YD = "yd"
+
+    @property
+    def metres(self) -> float:
+        """Of one unit."""
+        return _METRES[self]
+
+
+_METRES = {
+    SceneUnit.MM: 0.001,
+    SceneUnit.CM: 0.01,
+    SceneUnit.DM: 0.1,
+    SceneUnit.M: 1.0,
+    SceneUnit.KM: 1000.0,
+    SceneUnit.IN: 0.0254,
+    SceneUnit.FT: 0.3048,
+    SceneUnit.YD: 0.9144,
+}
 
 
 class Upsampling(StrEnum):
@@ -129,8 +147,8 @@ class RenderSettings:
 
     @property
     def depth_channel(self) -> str:
-        """The channel's full name: `depth.Z`, or `Z` for an empty layer."""
-        return f"{self.depth_layer}.Z" if self.depth_layer else "Z"
+        """The channel's full name."""
+        return channel_of(self.depth_layer)
 
 
 _CHOICES: dict[str, type[StrEnum]] = {
@@ -139,6 +157,11 @@ _CHOICES: dict[str, type[StrEnum]] = {
     "upsampling": Upsampling,
     "missing": MissingPolicy,
 }
+
+
+def channel_of(depth_layer: str) -> str:
+    """The depth channel of a layer: `depth.Z`, or `Z` for an empty one."""
+    return f"{depth_layer}.Z" if depth_layer else "Z"
 
 
 def chosen(name: str, kind: type[StrEnum], value: str) -> StrEnum:

@@ -105,7 +105,7 @@ def _codec_fps(subject: Subject, frames: int, threads: int) -> float:
     plan = subject.plan
     prepared = subject.prepared(0)
     disparity, _ = plan.engine.infer(prepared, None)
-    depth = plan.engine.finish(prepared.header, disparity)
+    depth = plan.engine.finish(prepared.header, disparity, prepared.guide)
 
     def through(index: int) -> None:
         frame = subject.plate_frame(index)

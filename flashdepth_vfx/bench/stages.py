@@ -186,7 +186,7 @@ class _Run:
         moments.append(time.perf_counter())
         disparity = self._infer(prepared)
         moments.append(time.perf_counter())
-        depth = plan.engine.finish(prepared.header, disparity)
+        depth = plan.engine.finish(prepared.header, disparity, prepared.guide)
         moments.append(time.perf_counter())
         plan.writer.write(replace(depth, frame=frame))
         moments.append(time.perf_counter())

@@ -91,7 +91,7 @@ class Subject:
         """A plate from its file to its depth's file, one thing after the other."""
         prepared = self.prepared(index)
         disparity, state = self.plan.engine.infer(prepared, state)
-        depth = self.plan.engine.finish(prepared.header, disparity)
+        depth = self.plan.engine.finish(prepared.header, disparity, prepared.guide)
         self.plan.writer.write(replace(depth, frame=self.plate_frame(index)))
         return state
 
