@@ -17,6 +17,7 @@ from typing import Literal
 import torch
 
 from flashdepth_vfx.errors import DeviceError, SettingsError
+from flashdepth_vfx.model.kernels import kernels_problem, kernels_version
 from flashdepth_vfx.model.precision import DTYPES, Precision
 from flashdepth_vfx.model.scan_kernel import Scan, kernel_problem
 
@@ -24,6 +25,8 @@ __all__ = ["Device", "open_device", "told_when_memory_is_short"]
 
 #: Major compute capability of the first cards that multiply bfloat16 themselves.
 _BF16_SINCE = 8
+#: And of those that multiply float16 many times faster than float32, all of them.
+_FP16_SINCE = 7
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Device:
     kernels: str
     driver: str
     precision: Precision
-    #: Why `auto` settled for the CPU; empty when nothing needs saying.
+    #: Why `auto` settled for the CPU, or what makes this GPU slow; empty when nothing needs saying.
     notice: str = ""
 
 
@@ -55,13 +58,13 @@ def open_device(
     if wanted == "auto":
         trouble = _cuda_trouble()
         if trouble is None:
-            return _cuda("cuda", scan, held)
+            return _cuda("cuda", scan, precision)
         return _cpu(scan, held, f"rendering on the CPU, which is slow: {trouble}")
     if wanted == "cuda" or wanted.startswith("cuda:"):
         trouble = _cuda_trouble()
         if trouble is not None:
             raise DeviceError(f"--device {wanted}: {trouble} (--device cpu renders without a GPU)")
-        return _cuda(wanted, scan, held)
+        return _cuda(wanted, scan, precision)
     raise SettingsError(f"--device {wanted}: give auto, cpu, cuda or cuda:N")
 
 
@@ -122,12 +125,13 @@ def _nvidia_driver() -> str:
     return found[0] if found else "not told"
 
 
-def _cuda(wanted: str, scan: Scan, precision: Precision) -> Device:
+def _cuda(wanted: str, scan: Scan, asked: Precision | Literal["auto"]) -> Device:
     try:
         properties = torch.cuda.get_device_properties(wanted)
     except (RuntimeError, AssertionError, ValueError) as answer:
         raise DeviceError(f"--device {wanted}: {str(answer).splitlines()[0]}") from answer
     capability = f"{properties.major}.{properties.minor}"
+    precision = _fitting(properties.major) if asked == "auto" else asked
     if precision == "bf16" and properties.major < _BF16_SINCE:
         raise DeviceError(
             f"--precision bf16: {properties.name} (compute capability {capability}) would only imitate it; "
@@ -138,11 +142,29 @@ def _cuda(wanted: str, scan: Scan, precision: Precision) -> Device:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+    steps, notice = _steps(precision)
     kernels = (
         f"torch {torch.__version__} cuda {torch.version.cuda} "
-        f"cudnn {torch.backends.cudnn.version()} {precision} {_scan(scan)}"  # type: ignore[no-untyped-call]
+        f"cudnn {torch.backends.cudnn.version()} {precision} {_scan(scan)}{steps}"  # type: ignore[no-untyped-call]
     )
     driver = (
         f"driver {_nvidia_driver()}, CUDA {torch.version.cuda}, compute capability {capability}"
     )
-    return Device(torch.device(wanted), properties.name, kernels, driver, precision)
+    # with its number, so that one card has one name
+    device = torch.empty(0, device=wanted).device
+    return Device(device, properties.name, kernels, driver, precision, notice)
+
+
+def _fitting(major: int) -> Precision:
+    """What `auto` is on a card of this compute capability."""
+    return "fp16" if major >= _FP16_SINCE else "fp32"
+
+
+def _steps(precision: Precision) -> tuple[str, str]:
+    """Which small steps run between the large products, for the record; what a person should know of it."""
+    if precision == "fp32":
+        return "", ""
+    problem = kernels_problem()
+    if problem is None:
+        return f" triton {kernels_version()}", ""
+    return " plain", f"frames take longer than they need to: {problem}"

@@ -7,7 +7,7 @@ depends on order: a renderer prepares frames ahead and finishes them behind, on 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader
 from flashdepth_vfx.preprocess import guide_of, to_network, to_plate
 from flashdepth_vfx.settings import Convention, Upsampling
 from flashdepth_vfx.state import ShotIdentity, ShotState, roll_digest
+from flashdepth_vfx.transfer import Sent, Transfer
 from flashdepth_vfx.upsample import Guide
 
 __all__ = ["DepthEngine", "PreparedFrame", "as_seen"]
@@ -32,7 +33,8 @@ class PreparedFrame:
     """A plate as the network takes it: `pixels` `(1, 3, h, w)` float32 in host memory.
 
     `stamp` tells the file's version apart; the counts are of values that are not numbers. `guide` is what
-    `finish` needs of the picture, where upsampling is guided.
+    `finish` needs of the picture, where upsampling is guided. `sent` is there once the pixels are on their way to the
+    device.
     """
 
     header: PlateHeader
@@ -41,6 +43,7 @@ class PreparedFrame:
     nan_count: int
     inf_count: int
     guide: Guide | None = None
+    sent: Sent | None = None
 
 
 class DepthEngine:
@@ -59,6 +62,7 @@ class DepthEngine:
         self._network = network
         self._color = color
         self._device = device
+        self._transfer = Transfer(device.torch_device)
         self._code = code or DepthCode(Convention.INVERSE_Z)
         self._upsampling = upsampling
         self.identity = identity
@@ -79,10 +83,17 @@ class DepthEngine:
         """
         nan_count, inf_count = _not_numbers(plate.rgb)
         picture = as_seen(plate, self._color)
-        pixels = to_network(picture, plate.header.data_window, self.identity.canvas)
+        pixels = self._transfer.laid_out(
+            to_network(picture, plate.header.data_window, self.identity.canvas)
+        )
         is_guided = self._upsampling is Upsampling.GUIDED
         guide = guide_of(picture, pixels) if is_guided else None
         return PreparedFrame(plate.header, pixels, stamp, nan_count, inf_count, guide)
+
+    def send(self, prepared: PreparedFrame) -> PreparedFrame:
+        """The same frame, on its way to the device. `infer` sends what is not."""
+        with told_when_memory_is_short(self._device, "for the frame after the one in hand"):
+            return replace(prepared, sent=self._transfer.send(prepared.pixels))
 
     def infer(
         self, prepared: PreparedFrame, state: ShotState | None, *, cut: bool = False
@@ -102,9 +113,10 @@ class DepthEngine:
             digest, frames_seen = state.plates_digest, state.frames_seen
         size = f"at {prepared.pixels.shape[-1]}x{prepared.pixels.shape[-2]}"
         with told_when_memory_is_short(self._device, size), torch.inference_mode():
-            there = self._device.torch_device
-            before = None if before is None else before.to(there)
-            disparity, after = self._network(prepared.pixels.to(there), before)
+            before = None if before is None else before.to(self._device.torch_device)
+            sent = prepared.sent or self._transfer.send(prepared.pixels)
+            disparity, after = self._network(sent.there(), before)
+            self._transfer.wait()
         new_state = ShotState(
             temporal=after,
             next_frame=frame + 1,
@@ -125,9 +137,15 @@ class DepthEngine:
         """
         window, canvas = header.data_window, self.identity.canvas
         doing = f"while depth was brought to {canvas.window}"
-        with told_when_memory_is_short(self._device, doing), torch.inference_mode():
+        with (
+            told_when_memory_is_short(self._device, doing),
+            torch.inference_mode(),
+            self._transfer.aside(),
+        ):
             guide = None if guide is None else guide.to(disparity.device)
-            full = to_plate(disparity, window, canvas, self._upsampling, guide).cpu().numpy()
+            full = self._transfer.fetch(
+                to_plate(disparity, window, canvas, self._upsampling, guide)
+            ).numpy()
         return DepthFrame(
             frame=header.frame,
             depth=self._code.encode(full),

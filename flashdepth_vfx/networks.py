@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from flashdepth_vfx.device import Device, open_device, told_when_memory_is_short
 from flashdepth_vfx.manifest import WeightsRecord
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
+from flashdepth_vfx.model.attention import Choice, choose
+from flashdepth_vfx.model.precision import DTYPES, hold_in
 from flashdepth_vfx.preprocess import Canvas
 from flashdepth_vfx.runner import FrameRunner
 from flashdepth_vfx.settings import RenderSettings
@@ -39,6 +43,17 @@ class Network:
         temporal = self.config.temporal
         shape = (1, temporal.heads, temporal.head_dim, temporal.state_dim)
         return (shape,) * temporal.blocks
+
+    def attention(self, canvas: Canvas, said: Choice) -> Choice:
+        """How attention runs on this canvas: as `said` by an earlier part of the shot, or what measures fastest.
+
+        Empty where this network, device and precision leave no choice.
+        """
+        there = self.device.torch_device
+        if there.type != "cuda":
+            return {}
+        calls = self.net.attention_calls(canvas.height, canvas.width)
+        return choose(calls, there, DTYPES[self.device.precision], said)
 
     def notices(self, canvas: Canvas) -> list[str]:
         """What a person should hear about these weights on this canvas."""
@@ -75,11 +90,15 @@ def _load(settings: RenderSettings) -> Network:
     loaded = load(settings.weights, accept=settings.accept_license)
     config = ModelConfig.from_dict(loaded.config)
     with told_when_memory_is_short(device, "while the weights were loaded"):
-        net = FlashDepthNet(config, scan=settings.scan)
-        net.load_state_dict(loaded.state_dict, strict=True)
+        # Never drawn, and held once: the file's own numbers become the network's.
+        with torch.device("meta"):
+            net = FlashDepthNet(config, scan=settings.scan)
+        net.load_state_dict(_own(loaded.state_dict, device), strict=True, assign=True)
+        net.eval().requires_grad_(False)
+        # before they go to the device, which has less memory than the host
+        hold_in(net, device.precision)
         # Channels last: convolutions take half the time, on either kind of device.
-        net.eval().requires_grad_(False).to(device.torch_device)
-        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        net.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     entry = loaded.entry
     record = WeightsRecord(
         name=entry.name,
@@ -89,3 +108,13 @@ def _load(settings: RenderSettings) -> Network:
         relative=entry.per_frame,
     )
     return Network(net, FrameRunner(net, device.precision), config, entry, record, device)
+
+
+def _own(tensors: Mapping[str, Tensor], device: Device) -> dict[str, Tensor]:
+    """Weights that outlive their file, once more only where they do not go to a GPU anyway.
+
+    A tensor inside a file lies at any address, and products round otherwise on the CPU where memory is not aligned.
+    """
+    if device.torch_device.type != "cpu":
+        return dict(tensors)
+    return {name: tensor.clone() for name, tensor in tensors.items()}

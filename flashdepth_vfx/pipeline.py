@@ -13,7 +13,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Generic, TypeVar
 
-__all__ = ["WriteBehind", "read_ahead"]
+__all__ = ["WriteBehind", "one_ahead", "read_ahead"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,6 +35,30 @@ def read_ahead(
         finally:
             for _, loading in pending:
                 loading.cancel()
+
+
+def one_ahead(items: Generator[T], begin: Callable[[T], T]) -> Generator[T, None, None]:
+    """Each of `items` as `begin` returns it, which is called one item before its turn.
+
+    An exception of `items` waits until the items before it are taken.
+    """
+    begun: deque[T] = deque()
+    error: Exception | None = None
+    try:
+        while error is None:
+            try:
+                begun.append(begin(next(items)))
+            except StopIteration:
+                break
+            except Exception as problem:  # noqa: BLE001 - raised again at its turn
+                error = problem
+            if len(begun) > 1:
+                yield begun.popleft()
+        yield from begun
+        if error is not None:
+            raise error
+    finally:
+        items.close()
 
 
 class WriteBehind(Generic[R]):

@@ -24,7 +24,7 @@ from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.loading import Loaded, load_step
 from flashdepth_vfx.manifest import FrameRecord, frame_block
 from flashdepth_vfx.networks import Networks
-from flashdepth_vfx.pipeline import WriteBehind, read_ahead
+from flashdepth_vfx.pipeline import WriteBehind, one_ahead, read_ahead
 from flashdepth_vfx.plate import DepthFrame, PlateHeader
 from flashdepth_vfx.reporter import Reporter
 from flashdepth_vfx.schedule import Action, Step
@@ -136,6 +136,8 @@ class _Run:
         )
         memory = "" if plan.start is None else plan.start.decisions.get(MEMORY, "")
         turns = in_takes(read, plan.cuts, memory, len(plan.steps))
+        if not self._on_cpu:
+            turns = one_ahead(turns, self._sent)
         try:
             for index, turn in enumerate(turns):
                 if index == 0:
@@ -151,6 +153,14 @@ class _Run:
             finally:
                 self._checkpoint()
                 self._commit(writes.oldest)
+
+    def _sent(self, turn: Turn[Loaded]) -> Turn[Loaded]:
+        """The same, its frame on the way to the device."""
+        loaded = turn.loaded
+        if loaded is None:
+            return turn
+        sent = self._plan.engine.send(loaded.prepared)
+        return replace(turn, loaded=replace(loaded, prepared=sent))
 
     def _take(self, turn: Turn[Loaded], writes: WriteBehind[_Written]) -> None:
         """One step, in order: the network sees the frame, or a hole is crossed."""

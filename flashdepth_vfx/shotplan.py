@@ -6,9 +6,11 @@ Nothing is written here: a job that cannot be rendered leaves no trace on disk.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from flashdepth_vfx.color import ColorPlan, ColorTransform, plan_color
@@ -20,6 +22,7 @@ from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.io.exr_writer import ExrDepthWriter
 from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.manifest import FrameRecord, code_of, frame_block
+from flashdepth_vfx.model.attention import Choice, choice_in, record_of
 from flashdepth_vfx.networks import Network, Networks
 from flashdepth_vfx.outputs import frames_kept, output_sequence, refuse_input_as_output
 from flashdepth_vfx.plate import PlateHeader, Window
@@ -91,11 +94,12 @@ def _plan(job: RenderJob, reader: PlateReader, networks: Networks) -> ShotPlan:
     color = _color(job, head)
     network = networks.open(settings)
     canvas = _canvas(job, network, window, head.pixel_aspect, given)
-    identity = _identity(job, reader, network, canvas, color, cuts)
+    folder = ShotFolder(writer.sequence)
+    attention = network.attention(canvas, _attention_before(folder, given))
+    identity = _identity(job, reader, network, canvas, color, cuts, attention)
     pasts = pasts_of(reader, cuts, steps, given)
     ours = frame_block(identity, settings, network.record, color.sentence(), FrameRecord(0))
     kept = frames_kept(job, writer, steps, identity, ours, pasts)
-    folder = ShotFolder(writer.sequence)
     done, shapes = frozenset(kept.records), network.state_shapes
     start = find_start(job, folder, steps, identity, given, pasts, done, shapes, notices)
     notices += [network.device.notice, *network.notices(identity.canvas), kept.notice]
@@ -107,7 +111,7 @@ def _plan(job: RenderJob, reader: PlateReader, networks: Networks) -> ShotPlan:
         folder=folder,
         network=network,
         color=color,
-        engine=_engine(job, network, identity, color),
+        engine=_engine(job, network, identity, color, attention),
         cuts=cuts,
         steps=start.steps,
         start=start.state,
@@ -166,11 +170,21 @@ def _first_readable(reader: PlateReader) -> PlateHeader:
     return reader.header(reader.frames[-1])
 
 
+def _attention_before(folder: ShotFolder, given: ShotState | None) -> Choice:
+    """What an earlier part of this shot ran, so that this one rounds as it did."""
+    state = given or next(folder.states(sys.maxsize, []), None)
+    return {} if state is None else choice_in(state.identity.kernels)
+
+
 def _engine(
-    job: RenderJob, network: Network, identity: ShotIdentity, color: ColorPlan
+    job: RenderJob,
+    network: Network,
+    identity: ShotIdentity,
+    color: ColorPlan,
+    attention: Choice,
 ) -> DepthEngine:
     return DepthEngine(
-        network.runner,
+        partial(network.runner, attention=attention) if attention else network.runner,
         identity,
         ColorTransform(color),
         network.device,
@@ -209,6 +223,7 @@ def _identity(
     canvas: Canvas,
     color: ColorPlan,
     cuts: CutPlan,
+    attention: Choice,
 ) -> ShotIdentity:
     shot, settings = job.shot, job.settings
     picture = ",".join(shot.channels) if shot.channels else shot.layer or ""
@@ -222,7 +237,7 @@ def _identity(
         exposure_stops=settings.exposure_stops,
         sparse=settings.sparse,
         device=network.device.name,
-        kernels=network.device.kernels,
+        kernels=network.device.kernels + record_of(attention),
         cuts=cuts.text,
     )
 

@@ -9,7 +9,8 @@ import torch
 from golden import tiny
 
 from flashdepth_vfx.model import FlashDepthNet, TemporalState
-from flashdepth_vfx.model.decoder import FeatureFusion, resize_bilinear
+from flashdepth_vfx.model.decoder import FeatureFusion
+from flashdepth_vfx.model.steps import resize_bilinear
 
 every_kind = pytest.mark.parametrize("kind", tiny.KINDS)
 SIZES = {"s": (98, 140), "l": (98, 140), "full": (98, 140), "nano": (96, 160)}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flashdepth_vfx.pipeline import WriteBehind, read_ahead
+from flashdepth_vfx.pipeline import WriteBehind, one_ahead, read_ahead
 
 
 @settings(max_examples=25, deadline=None)
@@ -116,3 +116,41 @@ def test_writing_waits_when_too_much_is_under_way() -> None:
         assert time.perf_counter() - began > 0.05
         assert first[0] == 1
         list(writes.drain())
+
+
+def test_one_ahead_begins_each_item_before_the_turn_of_the_one_before() -> None:
+    said: list[str] = []
+
+    def begin(item: int) -> int:
+        said.append(f"begin {item}")
+        return 10 * item
+
+    said.extend(f"take {item}" for item in one_ahead((number for number in range(3)), begin))
+    assert said == ["begin 0", "begin 1", "take 0", "begin 2", "take 10", "take 20"]
+
+
+def test_an_error_ahead_waits_for_its_turn() -> None:
+    def items() -> Generator[int, None, None]:
+        yield 0
+        yield 1
+        raise OSError("the third")
+
+    ahead = one_ahead(items(), lambda item: item)
+    assert [next(ahead), next(ahead)] == [0, 1]
+    with pytest.raises(OSError, match="the third"):
+        next(ahead)
+
+
+def test_one_ahead_closes_what_it_reads() -> None:
+    closed = []
+
+    def items() -> Generator[int, None, None]:
+        try:
+            yield from range(5)
+        finally:
+            closed.append(True)
+
+    ahead = one_ahead(items(), lambda item: item)
+    next(ahead)
+    ahead.close()
+    assert closed == [True]

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import statistics
 import time
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
 from flashdepth_vfx.bench.clock import DeviceClock
 from flashdepth_vfx.bench.subject import Subject, numbered
 from flashdepth_vfx.engine import PreparedFrame
+from flashdepth_vfx.pipeline import WriteBehind, one_ahead
 from flashdepth_vfx.state import ShotState
 
 __all__ = ["Rate", "measure_rate"]
 
 _WARM_UP = 3
-_ROUNDS = 3
+_ROUNDS, _ROUND_SECONDS = 3, 2.0
+#: Threads that bring disparity back to the host, at plate size and in the convention.
+_FETCHING = 2
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Rate:
         return 1000.0 / self.on_device_fps
 
 
-class _Runner:
+class _Shot:
     """One shot that goes on through all rounds."""
 
     def __init__(self, subject: Subject) -> None:
@@ -41,33 +47,49 @@ class _Runner:
         self._state: ShotState | None = None
         self._index = 0
 
-    def seconds(self, frames: list[PreparedFrame], count: int, *, back: bool) -> float:
-        """Of one frame, over `count`; with `back` each disparity is fetched to the host."""
+    def on_device(self, frames: list[PreparedFrame], count: int) -> float:
+        """Seconds of one frame, over `count` that were sent before; what they give stays there."""
         self._clock.wait()
         began = time.perf_counter()
-        for _ in range(count):
-            disparity = self._step(frames)
-            if back:
-                disparity.cpu()
+        for frame in self._numbered(frames, count):
+            self._infer(frame)
         self._clock.wait()
         return (time.perf_counter() - began) / count
 
-    def _step(self, frames: list[PreparedFrame]) -> Tensor:
-        frame = numbered(frames[self._index % len(frames)], self._index)
+    def from_host(self, frames: list[PreparedFrame], count: int) -> float:
+        """Seconds of one frame, over `count`: sent one ahead and brought back behind, as a render does."""
+        engine = self._engine
+        self._clock.wait()
+        began = time.perf_counter()
+        with WriteBehind[object](workers=_FETCHING, behind=_FETCHING) as fetched:
+            for frame in one_ahead(self._numbered(frames, count), engine.send):
+                disparity = self._infer(frame)
+                back = partial(engine.finish, frame.header, disparity, frame.guide)
+                deque(fetched.submit(frame.header.frame, back), maxlen=0)
+        return (time.perf_counter() - began) / count
+
+    def _numbered(
+        self, frames: list[PreparedFrame], count: int
+    ) -> Generator[PreparedFrame, None, None]:
+        for index in range(self._index, self._index + count):
+            yield numbered(frames[index % len(frames)], index)
+        self._index += count
+
+    def _infer(self, frame: PreparedFrame) -> Tensor:
         disparity, self._state = self._engine.infer(frame, self._state)
-        self._index += 1
         return disparity
 
 
 def measure_rate(subject: Subject, frames: int) -> Rate:
-    """The median of three rounds of each kind, in turn, over `frames` in all of each."""
+    """The median of three rounds of each kind, in turn, over `frames` in all of each, or more where they are fast."""
     on_host = [subject.prepared(index) for index in range(len(subject.plan.reader.frames))]
-    there = [replace(frame, pixels=frame.pixels.to(subject.device)) for frame in on_host]
-    runner = _Runner(subject)
-    runner.seconds(on_host, _WARM_UP, back=True)
-    count = max(1, round(frames / _ROUNDS))
+    there = [subject.plan.engine.send(frame) for frame in on_host]
+    shot = _Shot(subject)
+    shot.from_host(on_host, _WARM_UP)
+    # long enough for what begins and ends a round to weigh nothing
+    count = max(1, round(frames / _ROUNDS), round(_ROUND_SECONDS / shot.on_device(there, 1)))
     on_device, from_host = [], []
     for _ in range(_ROUNDS):
-        on_device.append(runner.seconds(there, count, back=False))
-        from_host.append(runner.seconds(on_host, count, back=True))
+        on_device.append(shot.on_device(there, count))
+        from_host.append(shot.from_host(on_host, count))
     return Rate(1.0 / statistics.median(on_device), 1.0 / statistics.median(from_host))

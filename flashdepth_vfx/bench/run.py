@@ -86,7 +86,7 @@ def _row(
             size=size,
             network_size=subject.network_size,
             device=subject.plan.network.device.name,
-            kernels=subject.plan.network.device.kernels,
+            kernels=subject.plan.identity.kernels,
             frames=job.frames,
             rate=rate,
             floors=floors,

@@ -18,6 +18,7 @@ from flashdepth_vfx.bench.clock import DeviceClock, Mark, median_ms
 from flashdepth_vfx.bench.subject import Subject, numbered
 from flashdepth_vfx.engine import PreparedFrame
 from flashdepth_vfx.model import FlashDepthNet
+from flashdepth_vfx.model.attention import attending, choice_in
 from flashdepth_vfx.state import ShotState
 
 __all__ = ["STAGES", "Manner", "Part", "Stages", "measure_stages", "parts_of"]
@@ -213,7 +214,8 @@ class _Run:
     def _infer_directly(self, prepared: PreparedFrame) -> Tensor:
         state = self._state
         assert state is not None
-        with torch.inference_mode():
+        kernels = self._subject.plan.identity.kernels
+        with torch.inference_mode(), attending(choice_in(kernels)):
             pixels = prepared.pixels.to(self._subject.device)
             disparity, after = self._subject.net(pixels, state.temporal)
         self._state = replace(state, temporal=after, next_frame=prepared.header.frame + 1)

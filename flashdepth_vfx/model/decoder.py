@@ -8,34 +8,39 @@ it.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flashdepth_vfx.model.config import DecoderConfig
 from flashdepth_vfx.model.precision import fitted
+from flashdepth_vfx.model.steps import (
+    convolved_relu,
+    convolved_resized,
+    grown,
+    pointwise,
+    resize_bilinear,
+    summed,
+    weighed_relu,
+)
 
-__all__ = ["DptDecoder", "resize_bilinear"]
+__all__ = ["DptDecoder"]
 
 _HEAD_CHANNELS = 32
 
 
-def resize_bilinear(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """`(B, C, h, w)` to `(B, C, *size)`, corners aligned, as everywhere in the network."""
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=True)
-
-
 class ResidualConvUnit(nn.Module):
-    """x + conv(relu(conv(relu(x)))), 3x3."""
+    """x + conv(relu(conv(relu(x)))), 3x3, and `more` to it."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(width, width, kernel_size=3, padding=1)
         self.conv2 = nn.Conv2d(width, width, kernel_size=3, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv2(F.relu(self.conv1(F.relu(x))))
-        return out + x
+    def forward(self, x: Tensor, *more: Tensor) -> Tensor:
+        return summed(convolved_relu(F.relu(x), self.conv1), self.conv2, x, *more)
 
 
 class FeatureFusion(nn.Module):
@@ -49,22 +54,47 @@ class FeatureFusion(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor | None, size: tuple[int, int]) -> Tensor:
         if skip is not None:
-            x = x + self.resConfUnit1(skip)
+            x = self.resConfUnit1(skip, x)
         # The research code resizes first. Bilinear weights sum to one, so a 1x1 convolution
         # commutes with them, and before the resize it has a quarter of the pixels.
-        return resize_bilinear(self.out_conv(self.resConfUnit2(x)), size)
+        return resize_bilinear(pointwise(self.resConfUnit2(x), self.out_conv), size)
 
 
-class Float32Conv2d(nn.Conv2d):
-    """A convolution in at least float32, whatever the weights or autocast are."""
+class HeadConv2d(nn.Conv2d):
+    """A convolution in float16 where it is held so, and else in at least float32, whatever autocast is.
 
-    exact = True
+    Not in bfloat16: with 8 bits its steps are seen in a comp.
+    """
+
+    not_in = frozenset({"bf16"})
 
     def forward(self, x: Tensor) -> Tensor:
-        dtype = torch.promote_types(self.weight.dtype, torch.float32)
+        held = self.weight.dtype
+        dtype = held if held is torch.float16 else torch.promote_types(held, torch.float32)
         bias = None if self.bias is None else self.bias.to(dtype)
         with torch.autocast(x.device.type, enabled=False):
             return F.conv2d(x.to(dtype), self.weight.to(dtype), bias, padding=self.padding)
+
+
+class LastConv2d(HeadConv2d):
+    """The convolution that gives disparity: always in at least float32."""
+
+    not_in = frozenset({"fp16", "bf16"})
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.to(torch.promote_types(x.dtype, torch.float32)))
+
+
+class DisparityHead(nn.Sequential):
+    """Convolution, relu, the last convolution, relu, under the published names: `(B, C, H, W)` to `(B, H, W)`."""
+
+    def __init__(self, width: int) -> None:
+        first = HeadConv2d(width, _HEAD_CHANNELS, 3, padding=1)
+        super().__init__(first, nn.ReLU(), LastConv2d(_HEAD_CHANNELS, 1, 1), nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, last = cast(HeadConv2d, self[0]), cast(LastConv2d, self[2])
+        return weighed_relu(convolved_relu(x, first), last)
 
 
 def _scratch(config: DecoderConfig) -> nn.ModuleDict:
@@ -75,13 +105,8 @@ def _scratch(config: DecoderConfig) -> nn.ModuleDict:
         layers[f"layer{index}_rn"] = nn.Conv2d(channels, width, 3, padding=1, bias=False)
     for index in range(1, 5):
         layers[f"refinenet{index}"] = FeatureFusion(width)
-    layers["output_conv1"] = Float32Conv2d(width, width // 2, 3, padding=1)
-    layers["output_conv2"] = nn.Sequential(
-        Float32Conv2d(width // 2, _HEAD_CHANNELS, 3, padding=1),
-        nn.ReLU(),
-        Float32Conv2d(_HEAD_CHANNELS, 1, 1),
-        nn.ReLU(),
-    )
+    layers["output_conv1"] = HeadConv2d(width, width // 2, 3, padding=1)
+    layers["output_conv2"] = DisparityHead(width // 2)
     return nn.ModuleDict(layers)
 
 
@@ -117,8 +142,10 @@ class DptDecoder(nn.Module):
         """Feature `index` (0 finest to 3 coarsest) projected, resized and brought to the decoder's
         width.
         """
-        project = self.projects[index]
-        x = self.resize_layers[index](project(fitted(feature, project)))
+        project = cast(nn.Conv2d, self.projects[index])
+        x = pointwise(fitted(feature, project), project)
+        sized = self.resize_layers[index]
+        x = grown(x, sized) if isinstance(sized, nn.ConvTranspose2d) else sized(x)
         out: Tensor = self.scratch[f"layer{index + 1}_rn"](x)
         return out
 
@@ -143,9 +170,9 @@ class DptDecoder(nn.Module):
     def head(self, path: Tensor, size: tuple[int, int]) -> Tensor:
         """Path 1 to disparity `(B, *size)` in 100/m, never negative.
 
-        It runs in float32 whatever the weights or autocast are: a bfloat16 output has 128 steps to
-        the octave, and bands visibly in a comp.
+        Its last layer is in float32 whatever the others are in: a bfloat16 output has 128 steps to the octave, and
+        bands visibly in a comp.
         """
-        x = resize_bilinear(self.scratch["output_conv1"](path), size)
+        x = convolved_resized(path, cast(HeadConv2d, self.scratch["output_conv1"]), size)
         disparity: Tensor = self.scratch["output_conv2"](x)
-        return disparity.squeeze(1)
+        return disparity

@@ -7,14 +7,16 @@ first. Source: Oquab et al., "DINOv2" (2023), as Depth Anything V2 uses it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
+from typing import Self, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flashdepth_vfx.model.attention import attended
 from flashdepth_vfx.model.config import VitConfig
 from flashdepth_vfx.model.precision import fitted
+from flashdepth_vfx.model.steps import normed, patched, residual_normed
 
 __all__ = ["VisionTransformer"]
 
@@ -33,10 +35,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         batch, tokens, width = x.shape
-        qkv = self.qkv(fitted(x, self.qkv)).view(batch, tokens, 3, self.heads, width // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = F.scaled_dot_product_attention(q, k, v)
-        out: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, tokens, width))
+        packed = self.qkv(fitted(x, self.qkv))
+        packed = packed.view(batch, tokens, 3, self.heads, width // self.heads)
+        out: Tensor = self.proj(attended(packed))
         return out
 
 
@@ -60,12 +61,13 @@ class LayerScale(nn.Module):
         super().__init__()
         self.gamma = nn.Parameter(torch.ones(width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.gamma
-
 
 class Block(nn.Module):
-    """One transformer block over `(B, N, D)`."""
+    """One transformer block over `(B, N, D)`.
+
+    It takes its input twice, as it is and through `norm1`, and gives its output so, through the norm of what follows:
+    a sum and the norm of it are one pass over memory then.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -76,10 +78,9 @@ class Block(nn.Module):
         self.mlp = Mlp(width)
         self.ls2 = LayerScale(width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.ls1(self.attn(self.norm1(x)))
-        out: Tensor = x + self.ls2(self.mlp(self.norm2(x)))
-        return out
+    def forward(self, x: Tensor, seen: Tensor, following: nn.LayerNorm) -> tuple[Tensor, Tensor]:
+        x, seen = residual_normed(x, self.attn(seen), self.ls1.gamma, self.norm2)
+        return residual_normed(x, self.mlp(seen), self.ls2.gamma, following)
 
 
 class PatchEmbed(nn.Module):
@@ -90,8 +91,7 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv2d(3, width, kernel_size=patch_px, stride=patch_px)
 
     def forward(self, frame: Tensor) -> Tensor:
-        patches: Tensor = self.proj(fitted(frame, self.proj))
-        return patches.flatten(2).transpose(1, 2)
+        return patched(frame, self.proj)
 
 
 class VisionTransformer(nn.Module):
@@ -101,7 +101,9 @@ class VisionTransformer(nn.Module):
         super().__init__()
         self.config = config
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
-        self.pos_embed = nn.Parameter(torch.randn(1, 1 + config.grid**2, config.width) * 0.02)
+        # on the host, as `ssm` says
+        places = torch.randn(1, 1 + config.grid**2, config.width, device="cpu")
+        self.pos_embed = nn.Parameter(places * 0.02)
         # Present in the published weights, used only by DINOv2's own training.
         self.mask_token = nn.Parameter(torch.zeros(1, config.width))
         self.patch_embed = PatchEmbed(config.width, config.patch_px)
@@ -121,10 +123,15 @@ class VisionTransformer(nn.Module):
         cls = self.cls_token.expand(frame.shape[0], -1, -1)
         x = torch.cat((cls, patches), dim=1) + self._position(gh, gw)
         features = []
-        for index, block in enumerate(self.blocks[: taps[-1] + 1]):
-            x = block(x)
+        needed = [cast(Block, block) for block in self.blocks[: taps[-1] + 1]]
+        norms = [*(block.norm1 for block in needed), self.norm]
+        kind = self.patch_embed.proj.weight
+        seen = normed(x, norms[0], kind)
+        for index, block in enumerate(needed):
+            x, seen = block(x, seen, norms[index + 1])
             if index in taps:
-                grid = self.norm(x)[:, 1:].transpose(1, 2)
+                tapped = seen if index == taps[-1] else normed(x, self.norm, kind)
+                grid = tapped[:, 1:].transpose(1, 2)
                 features.append(grid.reshape(x.shape[0], -1, gh, gw))
         return features
 

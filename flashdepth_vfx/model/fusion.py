@@ -8,6 +8,7 @@ teacher's coarsest path.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +16,10 @@ from torch import Tensor, nn
 
 from flashdepth_vfx.model.config import TeacherConfig, VitConfig
 from flashdepth_vfx.model.convnet import EfficientNetLite
-from flashdepth_vfx.model.decoder import DptDecoder, resize_bilinear
+from flashdepth_vfx.model.decoder import DptDecoder
 from flashdepth_vfx.model.encoder import VisionTransformer
 from flashdepth_vfx.model.precision import fitted
+from flashdepth_vfx.model.steps import normed, residual_normed, resize_bilinear
 
 __all__ = ["HybridFusion", "Teacher", "teacher_size"]
 
@@ -112,7 +114,7 @@ class CrossAttention(nn.Module):
 
 
 class FusionBlock(nn.Module):
-    """x + attention(norm(x), norm(context)), then x + mlp(norm(x))."""
+    """x + attention(norm(x), norm(context)), then x + mlp(norm(x)), with x in and out as in the encoder's blocks."""
 
     def __init__(self, width: int, context_width: int, heads: int) -> None:
         super().__init__()
@@ -127,10 +129,15 @@ class FusionBlock(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        x = x + self.attention(self.norm1(x), self.context_norm(context))
-        out: Tensor = x + self.mlp(fitted(self.norm2(x), self.mlp[0]))
-        return out
+    def forward(
+        self, x: Tensor, seen: Tensor, context: Tensor, following: nn.LayerNorm | None
+    ) -> tuple[Tensor, Tensor]:
+        seen_context = normed(context, self.context_norm, like=self.attention.kv.weight)
+        x, seen = residual_normed(x, self.attention(seen, seen_context), None, self.norm2)
+        added: Tensor = self.mlp(fitted(seen, self.mlp[0]))
+        if following is None:
+            return x + added, seen
+        return residual_normed(x, added, None, following)
 
 
 class HybridFusion(nn.Module):
@@ -154,6 +161,11 @@ class HybridFusion(nn.Module):
         norm = self.get_submodule("blocks.0.0.norm1")
         context = project(fitted(teacher_path.flatten(2).transpose(1, 2), project))
         x, context = fitted(path.flatten(2).transpose(1, 2), norm), fitted(context, norm)
-        for block in self.blocks[0].children():
-            x = block(x, context)
+        blocks = [cast(FusionBlock, block) for block in self.blocks[0].children()]
+        norms = [*(block.norm1 for block in blocks[1:]), None]
+        # its own memory, since the blocks add to it
+        x = x.contiguous()
+        seen = normed(x, blocks[0].norm1, like=blocks[0].attention.q.weight)
+        for block, following in zip(blocks, norms, strict=True):
+            x, seen = block(x, seen, context, following)
         return x.transpose(1, 2).reshape(path.shape).to(path.dtype)

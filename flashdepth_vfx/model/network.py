@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from flashdepth_vfx.model.attention import AttentionCall
 from flashdepth_vfx.model.config import ModelConfig, VitConfig
 from flashdepth_vfx.model.convnet import EfficientNetLite
 from flashdepth_vfx.model.decoder import DptDecoder
 from flashdepth_vfx.model.encoder import VisionTransformer
-from flashdepth_vfx.model.fusion import HybridFusion, Teacher
+from flashdepth_vfx.model.fusion import HybridFusion, Teacher, teacher_size
 from flashdepth_vfx.model.scan_kernel import Scan
+from flashdepth_vfx.model.streams import beside
 from flashdepth_vfx.model.temporal import TemporalModule, TemporalState
 
 __all__ = ["FlashDepthNet"]
@@ -48,9 +50,7 @@ class FlashDepthNet(nn.Module):
         and W are multiples of `config.multiple`, from `config.min_side_px`. Raises ValueError where
         the frame or the state does not fit.
         """
-        self._require_frame(frame)
-        if state is not None:
-            state.require(self.state_shapes(frame.shape[0]), frame.device)
+        self.require(frame, state)
         path, skips = self.before(frame)
         path, after = self.mamba(path, state)
         return self.after(path, skips, (frame.shape[-2], frame.shape[-1])), after
@@ -60,10 +60,13 @@ class FlashDepthNet(nn.Module):
 
         Training runs it for all frames of a clip at once, and so `after`.
         """
+        teacher = self.teacher_model
+        # it is the smaller half of the work, and needs nothing of the other
+        taught = None if teacher is None else beside(lambda: teacher(frame), frame.device)
         skips = [self.depth_head.skip(i, f) for i, f in enumerate(self.pretrained(frame))]
         path = self.depth_head.coarsest(skips[3], (skips[2].shape[-2], skips[2].shape[-1]))
-        if self.teacher_model is not None and self.hybrid_fusion is not None:
-            path = self.hybrid_fusion(path, self.teacher_model(frame))
+        if taught is not None and self.hybrid_fusion is not None:
+            path = self.hybrid_fusion(path, taught())
         for number in range(3, self.config.temporal.path - 1, -1):
             path = self.depth_head.refine(number, path, skips)
         return path, skips
@@ -74,11 +77,26 @@ class FlashDepthNet(nn.Module):
             path = self.depth_head.refine(number, path, skips)
         return self.depth_head.head(path, size)
 
+    def attention_calls(self, height: int, width: int) -> list[AttentionCall]:
+        """The encoders' own for a frame `(height, width)`; none for a convolutional one."""
+        seen = [(self.config.encoder, (height, width))]
+        if self.config.teacher is not None:
+            teacher = self.config.teacher
+            seen.append((teacher.encoder, teacher_size(teacher, height, width)))
+        calls = []
+        for encoder, (high, wide) in seen:
+            if isinstance(encoder, VitConfig):
+                tokens = 1 + (high // encoder.patch_px) * (wide // encoder.patch_px)
+                head_dim, layers = encoder.width // encoder.heads, encoder.taps[-1] + 1
+                calls.append(AttentionCall(encoder.heads, tokens, head_dim, layers))
+        return calls
+
     def state_shapes(self, batch: int) -> tuple[tuple[int, int, int, int], ...]:
         """The shapes of TemporalState.ssm for a batch, whatever the resolution."""
         return self.mamba.state_shapes(batch)
 
-    def _require_frame(self, frame: Tensor) -> None:
+    def require(self, frame: Tensor, state: TemporalState | None) -> None:
+        """Raises ValueError, saying what is wrong, where `forward` would."""
         if frame.ndim != 4 or frame.shape[1] != 3 or not frame.is_floating_point():
             raise ValueError(
                 f"a frame is (B, 3, H, W) of floats, not {tuple(frame.shape)} {frame.dtype}"
@@ -89,3 +107,5 @@ class FlashDepthNet(nn.Module):
             raise ValueError(f"{width}x{height} is not a multiple of {multiple} on both sides")
         if min(height, width) < least:
             raise ValueError(f"{width}x{height} is too small: each side needs {least} pixels")
+        if state is not None:
+            state.require(self.state_shapes(frame.shape[0]), frame.device)

@@ -36,13 +36,14 @@ def fitted(x: Tensor, layer: nn.Module) -> Tensor:
 def hold_in(net: nn.Module, precision: Precision) -> None:
     """Hold the wide layers of a network, or of a part of one, in `precision`, in place.
 
-    A module that has to stay as it is says so by a true `exact`. Raises WeightsError for a weight beyond `precision`;
-    the network is of no use then.
+    A module that `precision` is too coarse for names it in `not_in`, and is held in float32. Raises WeightsError for
+    a weight beyond `precision`; the network is of no use then.
     """
-    dtype = DTYPES[precision]
     for name, module in net.named_children():
-        if getattr(module, "exact", False):
+        if precision in getattr(module, "not_in", ()):
+            hold_in(nn.ModuleList([module]), "fp32")
             continue
+        dtype = DTYPES[precision]
         # no pass over a gigabyte of weights that are as they should be
         if isinstance(module, _WIDE) and module.weight.dtype is not dtype:
             if any(_beyond(weight, dtype) for weight in module.parameters()):

@@ -8,11 +8,14 @@ L, N) shared by all heads, S (B, H, P, N) the state. Source: Dao & Gu, "Transfor
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flashdepth_vfx.model.config import TemporalConfig
+from flashdepth_vfx.model.mixing import MixerWeights, fits, mixed
 from flashdepth_vfx.model.scan_kernel import Scan, kernel_scan, wants_kernel
 
 __all__ = ["MambaMixer", "chunked_scan"]
@@ -114,7 +117,7 @@ class MambaMixer(nn.Module):
         self.inner = self.heads * self.head_dim
         conv_width = self.inner + 2 * self.state_dim
         self.dt_bias = nn.Parameter(_initial_dt_bias(self.heads))
-        self.A_log = nn.Parameter(torch.empty(self.heads).uniform_(_A_MIN, _A_MAX).log())
+        self.A_log = nn.Parameter(_drawn(self.heads, _A_MIN, _A_MAX).log())
         self.D = nn.Parameter(torch.ones(self.heads))
         self.in_proj = nn.Linear(width, self.inner + conv_width + self.heads, bias=False)
         taps = config.conv_taps
@@ -123,14 +126,20 @@ class MambaMixer(nn.Module):
         self.out_proj = nn.Linear(self.inner, width, bias=False)
 
     def forward(
-        self, tokens: Tensor, state: Tensor | None, frames: int = 1
+        self, tokens: Tensor, state: Tensor | None, frames: int = 1, *, quick: bool = False
     ) -> tuple[Tensor, Tensor]:
         """`(B, L, D)` and S `(B, H, P, N)` or None to `(B, L, D)` and S after the last token.
 
-        The tokens are those of one frame after the other, of `frames` in all.
+        The tokens are those of one frame after the other, of `frames` in all. `quick` allows our kernels, for one
+        frame in float32 on CUDA.
         """
         conv_width = self.inner + 2 * self.state_dim
         projected: Tensor = self.in_proj(tokens)
+        kernels = self._quick if quick and frames == 1 and self.scan != "mamba_ssm" else None
+        if kernels is not None:
+            y, state = mixed(projected, state, kernels)
+            gated: Tensor = self.out_proj(y)
+            return gated, state
         z, xbc, dt = torch.split(projected, [self.inner, conv_width, self.heads], dim=-1)
         # The convolution starts from zeros on every frame, and only S is carried: the weights were
         # trained so.
@@ -144,9 +153,18 @@ class MambaMixer(nn.Module):
         run = kernel_scan if wants_kernel(self.scan, x) else chunked_scan
         y, state = run(x, delta, a, b, c, state, self.chunk_tokens)
         y = y + x * self.D.to(exact).unsqueeze(-1)
-        gated = self.norm(y.flatten(-2), z)
-        out: Tensor = self.out_proj(gated.to(tokens.dtype))
+        out: Tensor = self.out_proj(self.norm(y.flatten(-2), z).to(tokens.dtype))
         return out, state
+
+    @property
+    def _quick(self) -> MixerWeights | None:
+        """What our kernels need, or None where they do not take these sizes."""
+        if not fits(self.heads, self.head_dim, self.state_dim):
+            return None
+        return MixerWeights(
+            self.conv1d, self.dt_bias, self.A_log, self.D, self.norm.weight, _RMS_EPS,
+            self.heads, self.head_dim, self.state_dim, self.chunk_tokens,
+        )  # fmt: skip
 
     def _convolved(self, xbc: Tensor) -> Tensor:
         """Each token with those before it, `(B, L, channels)`."""
@@ -156,6 +174,11 @@ class MambaMixer(nn.Module):
 
 def _initial_dt_bias(heads: int) -> Tensor:
     """The inverse softplus of time steps spread evenly in log space."""
-    low, high = torch.tensor(_DELTA_MIN).log(), torch.tensor(_DELTA_MAX).log()
-    delta = (low + (high - low) * torch.rand(heads)).exp()
+    low, high = math.log(_DELTA_MIN), math.log(_DELTA_MAX)
+    delta = (low + (high - low) * _drawn(heads, 0.0, 1.0)).exp()
     return delta + (-torch.expm1(-delta)).log()
+
+
+def _drawn(count: int, low: float, high: float) -> Tensor:
+    # on the host, since drawing on the meta device makes PyTorch load its compiler, which takes a second
+    return torch.empty(count, device="cpu").uniform_(low, high)

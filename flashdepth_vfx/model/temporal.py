@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flashdepth_vfx.model.config import TemporalConfig
-from flashdepth_vfx.model.decoder import resize_bilinear
 from flashdepth_vfx.model.precision import fitted
 from flashdepth_vfx.model.scan_kernel import Scan
 from flashdepth_vfx.model.ssm import MambaMixer
+from flashdepth_vfx.model.steps import fused, resize_bilinear
 
 __all__ = ["TemporalModule", "TemporalState"]
 
@@ -44,8 +44,10 @@ class TemporalState:
     __hash__ = None  # type: ignore[assignment]
 
     def to(self, device: torch.device | str) -> TemporalState:
-        """The same state on another device."""
-        return TemporalState(tuple(tensor.to(device) for tensor in self.ssm))
+        """The same state on another device; itself where it is there."""
+        moved = tuple(tensor.to(device) for tensor in self.ssm)
+        here = all(new is old for new, old in zip(moved, self.ssm, strict=True))
+        return self if here else TemporalState(moved)
 
     def cpu(self) -> TemporalState:
         """The same state in host memory."""
@@ -87,8 +89,10 @@ class MambaBlock(nn.Module):
             nn.Linear(_MLP_EXPAND * width, width),
         )
 
-    def forward(self, x: Tensor, state: Tensor | None, frames: int) -> tuple[Tensor, Tensor]:
-        mixed, state = self.mamba(self.norm1(x), state, frames)
+    def forward(
+        self, x: Tensor, state: Tensor | None, frames: int, *, quick: bool
+    ) -> tuple[Tensor, Tensor]:
+        mixed, state = self.mamba(self.norm1(x), state, frames, quick=quick)
         x = x + mixed
         return x + self.mlp(self.norm2(x)), state
 
@@ -101,7 +105,7 @@ class TemporalModule(nn.Module):
     in the state: it is never held in half precision.
     """
 
-    exact = True
+    not_in = frozenset({"fp16", "bf16"})
 
     def __init__(self, width: int, config: TemporalConfig, scan: Scan) -> None:
         super().__init__()
@@ -136,11 +140,14 @@ class TemporalModule(nn.Module):
         tokens = torch.unflatten(pooled.flatten(2).transpose(1, 2), 0, (batch, frames))
         tokens = fitted(tokens.flatten(1, 2), self.final_layer)
         after = []
+        # where the network around it runs our kernels, so does this, in float32 as ever
+        quick = fused(paths)
         for index, block in enumerate(self.blocks[0].children()):
-            tokens, ssm = block(tokens, None if state is None else state.ssm[index], frames)
+            before = None if state is None else state.ssm[index]
+            tokens, ssm = block(tokens, before, frames, quick=quick)
             after.append(ssm)
         grid = torch.unflatten(tokens, 1, (frames, *size)).flatten(0, 1).permute(0, 3, 1, 2)
-        grown = resize_bilinear(grid, (height, width)).permute(0, 2, 3, 1)
+        grown = resize_bilinear(grid, (height, width), like=paths).permute(0, 2, 3, 1)
         found: Tensor = self.final_layer(grown)
         found = found.permute(0, 3, 1, 2).view_as(paths).to(paths.dtype)
         return paths + found, TemporalState(tuple(after))
