@@ -25,7 +25,7 @@ bench: $(INSTALLED)
 
 $(INSTALLED): setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,evaluation]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,evaluation,usd]'
 	touch $@
 
 $(MOVIE): | $(INSTALLED)

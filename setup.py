@@ -54,6 +54,8 @@ setup(
         "evaluation": ["moderngl>=5.12"],
         # Reads edits of `--cuts FILE.otio`, of older schemas too; without it plain JSON is read.
         "otio": ["opentimelineio>=0.17"],
+        # Reads cameras of `convert --camera FILE.usd`.
+        "usd": ["usd-core>=24.11"],
         "test": ["hypothesis", "jsonschema", "pytest>=8", "pytest-xdist>=3.6"],
         "lint": ["mypy>=1.15", "ruff>=0.11"],
     },

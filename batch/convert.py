@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 import flashdepth_vfx
-from flashdepth_vfx import Convention, SceneUnit
+from flashdepth_vfx import Convention, ConvertJob, SceneUnit, Space
 
 from .debug import debug_option
+from .options import compression_option, flag, number, text, word
 from .signals import stop_on_signals
-from .streams import say
+from .streams import hand_over, say
 
 __all__ = ["command"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 _EXAMPLES = """\b
 Examples:
@@ -24,11 +26,108 @@ Examples:
   flashdepth convert depth/shot.####.exr -o white/shot.####.exr --convention normalised_near_white
   flashdepth convert depth/shot.####.exr -o metric/shot.####.exr --anchor 960,300,1001=2.4 --anchor 400,620,1001=11
   flashdepth convert depth/shot.####.exr -o metric/shot.####.exr --reference cg.####.exr --reference-layer Z
+  flashdepth convert depth/shot.####.exr -o metric/shot.####.exr --near 1.8 --far 40
+  flashdepth convert metric/shot.####.exr -o p/shot.####.exr --position world --normals camera \\
+      --camera track.usd --lens undistorted
 
 \b
 x and y of an anchor are full-size pixels from the bottom left, its distance is planar, in scene units.
 The range of a normalised pass is that of all frames of the input, and is kept in OUTPUT.flashdepth/range.json.
+Positions, normals and ray distance need calibrated depth, a camera (the depth's own headers have the plate's) and a
+word on the lens: --lens undistorted, or --stmap.
 """
+
+_DEPTH = (
+    word(
+        "--convention",
+        words=Convention,
+        default=ConvertJob.convention,
+        help="What a depth pixel says.",
+    ),
+    word(
+        "--scene-unit",
+        words=SceneUnit,
+        default=ConvertJob.scene_unit,
+        help="What a length of 1 is; of anchors too.",
+    ),
+    flag("--infinite-sky", help="The sky of z is infinity, and not 10 km."),
+)
+_KNOWN = (
+    click.option(
+        "--anchor",
+        "anchors",
+        multiple=True,
+        metavar="X,Y,FRAME=DISTANCE",
+        help="A measured distance. Two or more.",
+    ),
+    text(
+        "--reference", metavar="PLATES", help="Plates that have known planar distance as a layer."
+    ),
+    text(
+        "--reference-layer",
+        help=f"Its channel, or layer.  [default: {ConvertJob.reference_layer}]",
+    ),
+    text("--reference-view", metavar="NAME", help="Its view, of a stereo EXR."),
+    number(
+        "--near",
+        help="How far the nearest of the whole input is, in scene units: with --far it calibrates. For a normalised"
+        " convention, the range's near end.",
+    ),
+    number("--far", help="How far the farthest is; the range's far end."),
+    text("--range-file", metavar="FILE", help="A range.json that another conversion left."),
+)
+_FILES = (
+    text(
+        "--depth-layer",
+        metavar="NAME",
+        help=f"Layer of the channel, of both.  [default: {ConvertJob.depth_layer}]",
+    ),
+    compression_option(ConvertJob.compression),
+    flag("--overwrite", help="Replace what is there, its range too."),
+)
+_CAMERA = (
+    word(
+        "--position",
+        words=Space,
+        default=None,
+        help="Add a layer P: where each pixel is, in scene units.",
+    ),
+    word(
+        "--normals", words=Space, default=None, help="Add a layer N: which way its surface faces."
+    ),
+    flag(
+        "--ray-distance", help="z is the distance along the ray, and not along the camera's axis."
+    ),
+    text(
+        "--camera",
+        metavar="FILE|PATTERN",
+        help="JSON, USD, or EXRs that have one in their headers.  [default: the depth's own headers]",
+    ),
+    text("--camera-path", metavar="PRIM", help="Which camera of a USD: /shot/cam."),
+    word(
+        "--camera-unit",
+        words=SceneUnit,
+        default=None,
+        help="What a length of 1 is in the camera's file.  [default: as the file says, else --scene-unit]",
+    ),
+    word(
+        "--lens",
+        words=("undistorted",),
+        default=None,
+        help="The plate has straight lines: the camera needs no STMap.",
+    ),
+    text(
+        "--stmap",
+        metavar="FILE|PATTERN",
+        help="EXR: for each pixel of the plate, red and green say where it is in the undistorted picture.",
+    ),
+)
+
+
+def _job_options(command: Command) -> Command:
+    for option in reversed((*_DEPTH, *_KNOWN, *_FILES, *_CAMERA)):
+        command = option(command)
+    return command
 
 
 @click.command(
@@ -38,49 +137,16 @@ The range of a normalised pass is that of all frames of the input, and is kept i
 @click.option(
     "-o", "--output", required=True, metavar="PATTERN", help="Where the converted depth goes."
 )
-@click.option(
-    "--convention",
-    type=click.Choice([str(one) for one in Convention]),
-    default=str(Convention.INVERSE_Z),
-    show_default=True,
-    help="What a depth pixel says.",
-)
-@click.option(
-    "--scene-unit",
-    type=click.Choice([str(one) for one in SceneUnit]),
-    default=str(SceneUnit.M),
-    show_default=True,
-    help="What a length of 1 is; of anchors too.",
-)
-@click.option("--infinite-sky", is_flag=True, help="The sky of z is infinity, and not 10 km.")
-@click.option(
-    "--anchor",
-    "anchors",
-    multiple=True,
-    metavar="X,Y,FRAME=DISTANCE",
-    help="A measured distance. Two or more.",
-)
-@click.option(
-    "--reference", metavar="PLATES", help="Plates that have known planar distance as a layer."
-)
-@click.option("--reference-layer", default="Z", show_default=True, help="Its channel, or layer.")
-@click.option("--reference-view", metavar="NAME", help="Its view, of a stereo EXR.")
-@click.option("--near", type=float, help="The normalised range's near end, in scene units.")
-@click.option("--far", type=float, help="Its far end.")
-@click.option("--range-file", metavar="FILE", help="A range.json that another conversion left.")
-@click.option(
-    "--depth-layer", default="depth", show_default=True, help="Layer of the channel, of both."
-)
-@click.option("--compression", default="zips", show_default=True, help="As for render.")
-@click.option("--overwrite", is_flag=True, help="Replace what is there, its range too.")
+@_job_options
 @click.option("--json", "as_json", is_flag=True, help="At the end, the result as JSON on stdout.")
 @debug_option
 def command(as_json: bool, **given: Any) -> None:
     """The depth EXRs INPUT, rendered by this command, in another convention, unit or scale. No network runs."""
-    job = flashdepth_vfx.ConvertJob(**given)
+    # An option that was not given is None, or () where it may be repeated.
+    job = ConvertJob(**{k: v for k, v in given.items() if v is not None and v != ()})
     with stop_on_signals() as stop:
         result = flashdepth_vfx.convert_depth(job, tell=say, stop=stop)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(result)))
+        hand_over(json.dumps(result.to_plain()), f"the depth is in {result.output}")
     else:
-        say(f"done: {len(result.frames)} written to {Path(job.output).parent}")
+        say(f"done: {len(result.frames)} written to {result.output}")

@@ -23,15 +23,15 @@ from flashdepth_vfx import (
     Upsampling,
 )
 
+from .options import compression_option
+from .options import flag as _flag
+from .options import text as _text
+from .options import word as _word
+
 __all__ = ["job_from", "job_options", "shot_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _DEFAULTS = RenderSettings()
-#: As the EXR writer has them, which help must not import: it would load the EXR library.
-_LOSSLESS = ("none", "rle", "zips", "zip", "piz", "htj2k256", "htj2k32", "zstd")
-_LOSSY = ("pxr24", "b44", "b44a", "dwaa", "dwab")
-_COMPRESSIONS = (*_LOSSLESS, *_LOSSY)
-_COMPRESSIONS_TEXT = ", ".join((*_LOSSLESS, *(f"{name} (lossy)" for name in _LOSSY)))
 
 
 class _Resolution(click.ParamType[int | str]):
@@ -59,20 +59,6 @@ class _Names(click.ParamType[tuple[str, ...]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
-
-
-def _text(*names: str, help: str, metavar: str | None = None) -> Any:  # noqa: A002
-    return click.option(*names, metavar=metavar, help=help)
-
-
-def _flag(*names: str, help: str) -> Any:  # noqa: A002
-    # Without a default, a flag that is not given leaves the field as it is.
-    return click.option(*names, is_flag=True, default=None, help=help)
-
-
-def _word(*names: str, words: Any, default: str, help: str) -> Any:  # noqa: A002
-    text = f"{help}  [default: {default}]"
-    return click.option(*names, type=click.Choice([str(word) for word in words]), help=text)
 
 
 _SHOT = (
@@ -154,12 +140,7 @@ _DEPTH = (
         metavar="NAME",
         help=f"Layer of the depth channel; '' for a bare Z.  [default: {_DEFAULTS.depth_layer}]",
     ),
-    click.option(
-        "--compression",
-        type=click.Choice(_COMPRESSIONS),
-        metavar="NAME",
-        help=f"Compression of the EXRs: {_COMPRESSIONS_TEXT}.  [default: {_DEFAULTS.compression}]",
-    ),
+    compression_option(_DEFAULTS.compression),
 )
 _COLOR = (
     _text("--colorspace", help="Colour space of the plates.  [default: as the file says]"),

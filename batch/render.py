@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any, TextIO
 
 import click
@@ -14,7 +13,7 @@ from .debug import debug_option
 from .jobs import job_from, job_options
 from .progress import NAMES, open_progress
 from .signals import stop_on_signals
-from .streams import say, silence
+from .streams import hand_over
 
 __all__ = ["command"]
 
@@ -52,13 +51,5 @@ def command(job: TextIO | None, progress: str, as_json: bool, **given: Any) -> N
     with stop_on_signals() as stop, open_progress(progress) as observer:
         result = flashdepth_vfx.render(wanted, observer=observer, stop=stop)
     if as_json:
-        _print_result(result)
-
-
-def _print_result(result: flashdepth_vfx.RenderResult) -> None:
-    """A result that nobody takes is no failed render: its frames are on disk, and its manifest."""
-    try:
-        click.echo(json.dumps(flashdepth_vfx.result_to_plain(result)))
-    except OSError as lost:
-        silence(sys.stdout)
-        say(f"warning: nobody reads stdout ({lost.strerror}): the result is in {result.manifest}")
+        told = json.dumps(flashdepth_vfx.result_to_plain(result))
+        hand_over(told, f"the result is in {result.manifest}")

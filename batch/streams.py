@@ -8,7 +8,7 @@ from typing import TextIO
 
 import click
 
-__all__ = ["hold_standard_streams", "say", "silence"]
+__all__ = ["hand_over", "hold_standard_streams", "say", "silence"]
 
 
 def hold_standard_streams() -> None:
@@ -45,3 +45,12 @@ def say(text: str) -> None:
         click.echo(" ".join(line.strip() for line in text.splitlines()), err=True)
     except OSError:
         silence(sys.stderr)
+
+
+def hand_over(result: str, otherwise: str) -> None:
+    """A result on stdout. Where nobody takes it stderr says `otherwise`, where it is: no failure of what was done."""
+    try:
+        click.echo(result)
+    except OSError as lost:
+        silence(sys.stdout)
+        say(f"warning: nobody reads stdout ({lost.strerror}): {otherwise}")

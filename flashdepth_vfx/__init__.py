@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.settings import MissingPolicy as MissingPolicy
     from flashdepth_vfx.settings import RenderSettings as RenderSettings
     from flashdepth_vfx.settings import SceneUnit as SceneUnit
+    from flashdepth_vfx.settings import Space as Space
     from flashdepth_vfx.settings import Upsampling as Upsampling
     from flashdepth_vfx.shotcuts import find_cuts as find_cuts
     from flashdepth_vfx.shotinfo import ShotInfo as ShotInfo
@@ -83,6 +84,7 @@ _HOME = {
     "Shot": "job",
     "ShotInfo": "shotinfo",
     "ShotState": "state",
+    "Space": "settings",
     "Started": "events",
     "Upsampling": "settings",
     "UsageError": "errors",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,14 @@ import numpy as np
 from flashdepth_vfx.errors import CalibrationError, SettingsError
 from flashdepth_vfx.plate import FloatArray, Window
 
-__all__ = ["Anchor", "Calibration", "calibrate", "calibrate_against", "read_anchor_value"]
+__all__ = [
+    "Anchor",
+    "Calibration",
+    "calibrate",
+    "calibrate_against",
+    "calibrate_range",
+    "read_anchor_value",
+]
 
 _WRITTEN = re.compile(r"\s*(?P<x>[^,]+),(?P<y>[^,]+),(?P<frame>[^,=]+)=(?P<distance>.+)")
 #: Of a distance, what the worst anchor may be off by. Depth of one camera is right to a tenth at best.
@@ -23,6 +30,8 @@ _APART = 0.02
 #: Against a whole layer, what half of its pixels may be off by, and from where on a pixel weighs less.
 MIDDLE_RESIDUAL, _HUBER = 0.25, 0.1
 _ROUNDS = 20
+#: What is known, where it is not single distances.
+PIXELS, RANGE_ENDS = "pixels", "ends of its range"
 #: Pixels around an anchor whose median is taken: one alone may lie on an edge or a grain.
 _REACH_PX = 1
 
@@ -87,6 +96,19 @@ class Calibration:
         known = disparity_100_per_m > 0
         return np.where(known, np.maximum(moved, 0), 0).astype(np.float32)
 
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON values. Of a whole layer's pixels the residuals are summed up: they are thousands."""
+        off = np.abs(self.residuals)
+        summary = {
+            "count": len(self.residuals),
+            "median": self.middle,
+            "p90": float(np.percentile(off, 90)),
+            "max": self.worst,
+        }
+        few = None if self.known == PIXELS else list(self.residuals)
+        told = {"scale": self.scale, "shift_per_m": self.shift_per_m, "known": self.known}
+        return {**told, "residuals": few, "residuals_off": summary}
+
     @property
     def worst(self) -> float:
         """The largest residual, without its sign."""
@@ -99,7 +121,9 @@ class Calibration:
 
     def __str__(self) -> str:
         found = f"scale {self.scale:.5g}, shift {self.shift_per_m:.5g} 1/m"
-        off = f"half of them off by less than {100 * self.middle:.2g} %, the worst by {100 * self.worst:.2g} %"
+        # what is left of two distances that are met is rounding, and another one on another machine
+        middle, worst = (round(100 * off, 4) for off in (self.middle, self.worst))
+        off = f"half of them off by less than {middle:.2g} %, the worst by {worst:.2g} %"
         return f"{found}, from {len(self.residuals)} {self.known}, {off}"
 
 
@@ -177,13 +201,26 @@ def calibrate_against(disparity_100_per_m: FloatArray, distance_m: FloatArray) -
         weight = _HUBER / np.maximum(off, _HUBER) / size**2
     inverse = np.maximum(inverse, 1e-9)
     residuals = tuple(float(r) for r in 1.0 / (inverse * wanted) - 1.0)
-    found = Calibration(scale, shift, residuals, "pixels")
+    found = Calibration(scale, shift, residuals, PIXELS)
     if scale <= 0.0 or found.middle > MIDDLE_RESIDUAL:
         raise CalibrationError(
             f"no scale and shift brings the depth pass to the layer: half of its pixels would be off by more than "
             f"{100 * found.middle:.0f} %; is it planar distance, of this shot?"
         )
     return found
+
+
+def calibrate_range(
+    near_per_m: float, far_per_m: float, near_m: float, far_m: float
+) -> Calibration:
+    """Scale and shift that put the ends of a shot's range, as inverse nominal distance, at two known distances.
+
+    Raises `CalibrationError` for a shot that is all equally near.
+    """
+    if near_per_m - far_per_m < _APART * near_per_m or not far_per_m > 0.0:
+        raise CalibrationError("all of the shot is equally near: near and far tell no scale")
+    found = calibrate([100.0 * near_per_m, 100.0 * far_per_m], [near_m, far_m])
+    return replace(found, known=RANGE_ENDS)
 
 
 def _line(x: Any, y: Any, weight: Any) -> tuple[float, float]:

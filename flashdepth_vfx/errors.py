@@ -12,6 +12,7 @@
     │   ├── MissingFrameError        a frame of the sequence is not on disk
     │   ├── CorruptPlateError        truncated, empty, not an image, or unsafe to read
     │   └── PlateSizeError           too small, or its size changes inside the shot
+    ├── CameraError                  a camera or an STMap cannot be used, or lacks frames
     ├── OutputError                  the depth cannot be written
     │   ├── DiskFullError            exit 75: no space left
     │   └── OutputExistsError        frames made with other settings are in the way
@@ -33,6 +34,7 @@ from pathlib import Path
 
 __all__ = [
     "CalibrationError",
+    "CameraError",
     "ColorError",
     "CorruptPlateError",
     "DeviceError",
@@ -142,6 +144,15 @@ class CorruptPlateError(PlateError):
 
 class PlateSizeError(PlateError):
     """Too small for the network, or of another size than the rest of the shot."""
+
+
+class CameraError(FlashDepthError):
+    """A camera or an STMap cannot be used, or lacks frames of the shot. `path` names the file."""
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        self.path = str(path)
+        self.reason = " ".join(reason.split())
+        super().__init__(f"{self.path}: {self.reason}")
 
 
 class OutputError(FlashDepthError):

@@ -6,8 +6,10 @@ The JSON form is what `flashdepth serve` reads and what farms carry; `job_schema
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,6 +20,7 @@ from flashdepth_vfx.settings import (
     Convention,
     RenderSettings,
     SceneUnit,
+    Space,
     channel_of,
     chosen,
 )
@@ -113,7 +116,12 @@ class ConvertJob:
 
     `anchors` are texts as `Anchor.parse` reads them; or `reference` are plates that have planar distance in
     `reference_layer`, as CG does. `near` and `far`, in scene units, give a normalised range, or
-    `range_file` does, which another conversion left; else it is what the whole input spans.
+    `range_file` does, which another conversion left; else it is what the whole input spans. For any other
+    convention they calibrate: how far the nearest and the farthest of the whole input are.
+
+    `position` and `normals` add layers, and `ray_distance` makes of `z` the distance along the ray. They take the
+    camera that the depth's own headers have, or `camera`, a file (`camera_path` names one of several in USD, its
+    lengths are in `camera_unit`); and the lens, `undistorted` or by the maps of `stmap`.
     """
 
     input: str
@@ -131,27 +139,91 @@ class ConvertJob:
     depth_layer: str = "depth"
     compression: str = "zips"
     overwrite: bool = False
+    position: Space | None = None
+    normals: Space | None = None
+    ray_distance: bool = False
+    camera: str | None = None
+    camera_path: str | None = None
+    camera_unit: SceneUnit | None = None
+    lens: Literal["undistorted"] | None = None
+    stmap: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "convention", chosen("convention", Convention, self.convention))
-        object.__setattr__(self, "scene_unit", chosen("scene_unit", SceneUnit, self.scene_unit))
-        if self.anchors and self.reference is not None:
-            raise SettingsError("--anchor and --reference both calibrate: give one of them")
+        for name, kind in _CHOICES.items():
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, chosen(name, kind, value))
+        self._require_one_range()
+        self._require_one_calibration()
+        self._require_a_camera_s_use()
+
+    @property
+    def channel(self) -> str:
+        """The depth's channel."""
+        return channel_of(self.depth_layer)
+
+    @property
+    def needs_camera(self) -> bool:
+        """Whether anything is asked for that depth alone does not say."""
+        return self.position is not None or self.normals is not None or self.ray_distance
+
+    def _require_one_range(self) -> None:
         if (self.near is None) is not (self.far is None):
             raise SettingsError("--near and --far go together")
         if self.near is not None and self.range_file is not None:
             raise SettingsError(
                 "--near, --far and --range-file both give the range: give one of them"
             )
-        if self.convention not in NORMALISED and (self.near is not None or self.range_file):
+        if self.convention not in NORMALISED and self.range_file:
             raise SettingsError(f"{self.convention} has no range; a normalised convention has one")
         if self.near is not None and self.far is not None and not 0.0 < self.near < self.far:
             raise SettingsError(f"--near {self.near:g}, --far {self.far:g}: 0 < near < far")
 
-    @property
-    def channel(self) -> str:
-        """The depth's channel."""
-        return channel_of(self.depth_layer)
+    def _require_one_calibration(self) -> None:
+        ends = self.near is not None and self.convention not in NORMALISED
+        if ends and self.far == math.inf:
+            raise SettingsError("--far inf calibrates nothing: say how far the farthest is")
+        given = {"--anchor": self.anchors, "--reference": self.reference, "--near and --far": ends}
+        several = [name for name, value in given.items() if value]
+        if len(several) > 1:
+            raise SettingsError(f"{' and '.join(several)} both calibrate: give one of them")
+
+    def _require_a_camera_s_use(self) -> None:
+        of_cameras = ("camera", "camera_path", "camera_unit", "lens", "stmap")
+        if not self.needs_camera:
+            idle = [name for name in of_cameras if getattr(self, name) is not None]
+            if idle:
+                raise SettingsError(
+                    f"--{idle[0].replace('_', '-')} is for --position, --normals or --ray-distance"
+                )
+            return
+        if self.lens is None and self.stmap is None:
+            raise SettingsError(
+                "a camera sees straight lines: say --lens undistorted where the plate has them, or give --stmap"
+            )
+        if self.lens not in (None, "undistorted"):
+            raise SettingsError(
+                f"lens '{self.lens}' is unknown; it is: undistorted, or give an STMap"
+            )
+        if self.lens is not None and self.stmap is not None:
+            raise SettingsError("--lens undistorted and --stmap contradict: give one of them")
+        if self.camera_path is not None and self.camera is None:
+            raise SettingsError("--camera-path names a camera in the file of --camera: give both")
+        if self.ray_distance and self.convention is not Convention.Z:
+            raise SettingsError(f"--ray-distance is for --convention z, not {self.convention}")
+        if self.depth_layer in ("P", "N"):
+            raise SettingsError(
+                f"--depth-layer {self.depth_layer} is the name of another layer here"
+            )
+
+
+_CHOICES: dict[str, type[StrEnum]] = {
+    "convention": Convention,
+    "scene_unit": SceneUnit,
+    "position": Space,
+    "normals": Space,
+    "camera_unit": SceneUnit,
+}
 
 
 def job_schema() -> dict[str, Any]:

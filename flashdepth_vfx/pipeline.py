@@ -13,10 +13,13 @@ from itertools import islice
 from types import TracebackType
 from typing import Generic, TypeVar
 
-__all__ = ["WriteBehind", "one_ahead", "read_ahead"]
+__all__ = ["WriteBehind", "each_header", "one_ahead", "read_ahead"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+#: Headers are small and on slow disks: more threads than cores pay.
+_HEADER_THREADS = 8
 
 
 def read_ahead(
@@ -59,6 +62,11 @@ def one_ahead(items: Generator[T], begin: Callable[[T], T]) -> Generator[T, None
             raise error
     finally:
         items.close()
+
+
+def each_header(items: Iterable[T], load: Callable[[T], R]) -> Generator[tuple[T, R], None, None]:
+    """`read_ahead` for what is small and waits for a disk: headers of files."""
+    return read_ahead(items, load, workers=_HEADER_THREADS, ahead=4 * _HEADER_THREADS)
 
 
 class WriteBehind(Generic[R]):

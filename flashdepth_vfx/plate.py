@@ -7,7 +7,7 @@ a size, so an EXR box ((0, 0), (1919, 1079)) is `Window(0, 0, 1920, 1080)`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -114,7 +114,7 @@ class DepthFrame:
     """Depth of one frame: `depth` `(H, W)` float32 over the plate's data window.
 
     `attributes` is the whole header block that goes beside the windows: what passed through from the
-    plate, and `flashdepth/*`.
+    plate, and `flashdepth/*`. `vectors` are further layers by name, `(H, W, 3)` float32 each.
     """
 
     frame: int
@@ -123,3 +123,4 @@ class DepthFrame:
     display_window: Window
     pixel_aspect: float
     attributes: Attributes
+    vectors: Mapping[str, FloatArray] = field(default_factory=dict)

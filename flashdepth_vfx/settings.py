@@ -15,6 +15,7 @@ __all__ = [
     "RenderSettings",
     "Resolution",
     "SceneUnit",
+    "Space",
     "Upsampling",
     "channel_of",
     "chosen",
@@ -74,6 +75,15 @@ _METRES = {
     SceneUnit.FT: 0.3048,
     SceneUnit.YD: 0.9144,
 }
+
+
+class Space(StrEnum):
+    """Whose axes a point or a normal is in."""
+
+    #: x right, y up, and the camera looks along -z from 0.
+    CAMERA = "camera"
+    #: The world's, as the camera's file has it.
+    WORLD = "world"
 
 
 class Upsampling(StrEnum):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from flashdepth_vfx.manifest import FrameRecord, code_of, frame_block
 from flashdepth_vfx.model.attention import Choice, choice_in, record_of
 from flashdepth_vfx.networks import Network, Networks
 from flashdepth_vfx.outputs import frames_kept, output_sequence, refuse_input_as_output
+from flashdepth_vfx.pipeline import each_header
 from flashdepth_vfx.plate import PlateHeader, Window
 from flashdepth_vfx.preprocess import Canvas, plan_canvas, shot_window
 from flashdepth_vfx.resume import doubt_about, find_start, pasts_of, state_given
@@ -34,9 +34,6 @@ from flashdepth_vfx.shotinfo import open_shot
 from flashdepth_vfx.state import ShotIdentity, ShotState
 
 __all__ = ["ShotPlan", "plan_shot"]
-
-#: Headers are small and on slow disks: more threads than cores pay.
-_HEADER_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -208,12 +205,11 @@ def _headers(reader: PlateReader, needed: set[int], notices: list[str]) -> Itera
                 raise
             return error
 
-    with ThreadPoolExecutor(_HEADER_THREADS) as pool:
-        for found in pool.map(header_of, reader.frames):
-            if isinstance(found, PlateHeader):
-                yield found
-            else:
-                notices.append(f"not counted in the shot's canvas: {found}")
+    for _, found in each_header(reader.frames, header_of):
+        if isinstance(found, PlateHeader):
+            yield found
+        else:
+            notices.append(f"not counted in the shot's canvas: {found}")
 
 
 def _identity(

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -13,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flashdepth_vfx
+from flashdepth_batch import convert as convert_command
 from flashdepth_batch import jobs
 from flashdepth_batch import main as batch_main
 from flashdepth_batch import render as render_command
-from flashdepth_vfx import RenderJob, RenderSettings, Shot
+from flashdepth_vfx import ConvertJob, RenderJob, RenderSettings, Shot
 from flashdepth_vfx.io.exr_writer import COMPRESSIONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +34,9 @@ def all_fields() -> set[str]:
 def test_every_field_of_a_job_has_an_option_and_every_option_a_field() -> None:
     options = {parameter.name for parameter in render_command.command.params}
     assert options - {"job", "progress", "as_json", "debug", "help"} == all_fields()
+    options = {parameter.name for parameter in convert_command.command.params}
+    fields = {field.name for field in dataclasses.fields(ConvertJob)}
+    assert options - {"as_json", "debug", "help"} == fields
 
 
 TEXT = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=8)
@@ -159,13 +164,14 @@ def test_a_shot_that_is_no_object_is_a_usage_error(
     assert said.count("\n") == 1
 
 
-def test_the_manual_lists_every_option_and_no_other() -> None:
-    manual = (ROOT / "docs" / "command.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("command", "part"), [(render_command, 0), (convert_command, 1)])
+def test_the_manual_lists_every_option_and_no_other(command: Any, part: int) -> None:
+    manual = (ROOT / "docs" / "command.md").read_text(encoding="utf-8").split("## `convert`")[part]
     rows = [line.split(" | ")[0] for line in manual.splitlines() if line.startswith("| `-")]
     listed = {word for row in rows for word in re.findall(r"--[a-z-]+", row)}
     options = {
         name
-        for parameter in render_command.command.params
+        for parameter in command.command.params
         if isinstance(parameter, click.Option)
         for name in parameter.opts
         if name.startswith("--")

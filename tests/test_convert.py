@@ -183,7 +183,7 @@ def test_bad_input_ends_in_one_error_and_nothing_written(
         ({"near": 1.0}, "go together"),
         ({"near": 3.0, "far": 1.0}, "0 < near < far"),
         ({"near": 1.0, "far": 3.0, "range_file": "x"}, "give one of them"),
-        ({"near": 1.0, "far": 3.0, "convention": Convention.Z}, "has no range"),
+        ({"range_file": "x", "convention": Convention.Z}, "has no range"),
     ],
 )
 def test_a_job_that_contradicts_itself_is_refused(changes: dict[str, Any], word: str) -> None:

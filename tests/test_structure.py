@@ -96,6 +96,17 @@ MAY_IMPORT = {
     "preprocess": {"errors", "plate", "settings", "upsample"},
     "depth": {"errors", "plate", "settings"},
     "calibration": {"errors", "plate"},
+    "camera": {"errors", "frames", "io", "pipeline", "plate", "settings"},
+    "depthsource": {"depth", "errors", "io", "pipeline", "plate", "settings"},
+    "shotrange": {
+        "calibration", "depth", "depthsource", "errors", "frames", "job", "rangefile", "settings",
+    },
+    "distances": {
+        "calibration", "depthsource", "errors", "job", "plate", "reference", "settings", "shotrange",
+    },
+    "geometry": {
+        "camera", "depth", "depthsource", "errors", "frames", "io", "job", "plate", "settings",
+    },
     "device": {"errors", "model"},
     "state": {"errors", "io", "model", "preprocess", "version"},
     "engine": {
@@ -139,7 +150,9 @@ def test_model_needs_torch_alone() -> None:
         assert alien <= {"torch", "mamba_ssm", "triton"}, path
 
 
-@pytest.mark.parametrize("name", ["io", "color", "frames", "plate", "job", "settings", "events"])
+@pytest.mark.parametrize(
+    "name", ["io", "camera", "color", "frames", "plate", "job", "settings", "events"]
+)
 def test_what_reads_files_knows_no_torch(name: str) -> None:
     for path in room(name):
         assert "torch" not in strangers_of(path), path

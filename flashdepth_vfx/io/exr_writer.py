@@ -17,7 +17,7 @@ from flashdepth_vfx.io.atomic import atomic_write_bytes
 from flashdepth_vfx.io.exr_header import read_headers
 from flashdepth_vfx.io.exr_layout import check_whole, read_layout
 from flashdepth_vfx.io.exr_values import writable
-from flashdepth_vfx.plate import Attributes, DepthFrame
+from flashdepth_vfx.plate import Attributes, DepthFrame, FloatArray
 
 __all__ = ["COMPRESSIONS", "Compression", "ExrDepthWriter", "Standing", "is_ours"]
 
@@ -55,6 +55,8 @@ Standing: TypeAlias = Literal["absent", "whole", "torn", "foreign"]
 _MAGIC = b"\x76\x2f\x31\x01"
 #: What every depth file of ours has in its header.
 _MARK = "flashdepth/version"
+#: The part of a depth channel without a layer, where there are several parts.
+_BARE = "depth"
 
 
 class ExrDepthWriter:
@@ -92,17 +94,31 @@ class ExrDepthWriter:
         cannot hold.
         """
         path = self.path(depth.frame)
-        if depth.depth.shape != depth.data_window.shape or not depth.depth.size:
+        shape = depth.data_window.shape
+        fits = all(layer.shape == (*shape, 3) for layer in depth.vectors.values())
+        if depth.depth.shape != shape or not depth.depth.size or not fits:
             raise OutputError(
                 path, f"depth of {depth.depth.shape} does not fill the window {depth.data_window}"
             )
-        # OpenEXR reads the buffer as if it had no strides, and changes the dicts that it is given.
-        pixels = np.array(depth.depth, dtype=np.float32, order="C", copy=True)
         encoded = io.BytesIO()
         # No codec threads: the caller writes several frames at once, one thread each.
-        file = OpenEXR.File(self._header(depth), {self.channel: pixels}, num_threads=0)
+        file = OpenEXR.File(self._parts(depth), num_threads=0)
         file.write(encoded)
         return atomic_write_bytes(path, encoded.getbuffer())
+
+    def _parts(self, depth: DepthFrame) -> list[OpenEXR.Part]:
+        """The depth, and a part for each layer of vectors: Nuke makes layers of parts, X, Y and Z of each."""
+        header = self._header(depth)
+        if depth.vectors:
+            # parts of one file need names, each its own
+            header.setdefault("name", _BARE)
+        parts = [OpenEXR.Part(dict(header), {self.channel: _unstrided(depth.depth)})]
+        for layer, vectors in depth.vectors.items():
+            channels = {
+                f"{layer}.{axis}": _unstrided(vectors[..., i]) for i, axis in enumerate("XYZ")
+            }
+            parts.append(OpenEXR.Part({**header, "name": layer}, channels))
+        return parts
 
     def attributes(self, frame: int) -> dict[str, object] | None:
         """The header attributes of a frame that is whole on disk; None when it is absent or torn.
@@ -160,6 +176,11 @@ class ExrDepthWriter:
             pixelAspectRatio=float(depth.pixel_aspect),
         )
         return header
+
+
+def _unstrided(pixels: FloatArray) -> FloatArray:
+    """A copy: OpenEXR reads a buffer as if it had no strides, and changes what it is given."""
+    return np.array(pixels, dtype=np.float32, order="C", copy=True)
 
 
 def is_ours(attributes: Attributes) -> bool:
