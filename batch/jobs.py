@@ -141,6 +141,18 @@ _DEPTH = (
         help=f"Layer of the depth channel; '' for a bare Z.  [default: {_DEFAULTS.depth_layer}]",
     ),
     compression_option(_DEFAULTS.compression),
+    _flag(
+        "--edge-matte", help="Also write depth.edge: 1 where depth is not to be trusted, at edges."
+    ),
+    _flag(
+        "--edge-layers",
+        help="Also write depth.fg, depth.bg and depth.coverage: two depths and the near one's share of the"
+        " pixel, for hair and motion blur. Needs --upsampling guided.",
+    ),
+    _flag(
+        "--stabilise",
+        help="Take out flicker of the depth's scale and offset, frame by frame.",
+    ),
 )
 _COLOR = (
     _text("--colorspace", help="Colour space of the plates.  [default: as the file says]"),

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from flashdepth_vfx.calibration import Calibration
+from flashdepth_vfx.carried import CarriedChannels
 from flashdepth_vfx.depth import DepthCode, DepthRange
 from flashdepth_vfx.depthsource import DepthSource
 from flashdepth_vfx.distances import find_calibration
@@ -29,6 +30,7 @@ from flashdepth_vfx.outputs import output_sequence, refuse_plates
 from flashdepth_vfx.pipeline import WriteBehind, each_header
 from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate
 from flashdepth_vfx.rangefile import write_range
+from flashdepth_vfx.settings import BACKGROUND, FOREGROUND
 from flashdepth_vfx.shotrange import decided_range
 from flashdepth_vfx.workers import usable_cores, worker_count
 
@@ -74,11 +76,10 @@ def convert_depth(
     depth of ours, `CameraError`, `OutputExistsError`, `OutputError`: all but the last before anything is written,
     save for an STMap of a later frame that is damaged.
     """
-    reader = open_plates(job.input, channels=(job.channel,))
-    try:
-        return _Conversion(job, reader, tell, stop or threading.Event()).run()
-    finally:
-        reader.close()
+    with contextlib.closing(open_plates(job.input, channels=(job.channel,))) as reader:
+        conversion = _Conversion(job, reader, tell, stop or threading.Event())
+        with contextlib.closing(conversion.carried):
+            return conversion.run()
 
 
 class _Conversion:
@@ -97,6 +98,7 @@ class _Conversion:
         refuse_plates(reader, reader.frames, map(self._writer.path, reader.frames))
         self._workers = worker_count(len(usable_cores()), network_on_cpu=False)
         self._source = DepthSource(reader, job.channel, self._workers)
+        self.carried = CarriedChannels(job.input, job.channel, self._source.given)
 
     def run(self) -> ConvertResult:
         """Decide what holds for the shot, then convert it."""
@@ -147,11 +149,15 @@ class _Conversion:
     ) -> Callable[[], int]:
         def task() -> int:
             header = plate.header
-            disparity = self._source.disparity(plate)
-            if calibration is not None:
-                disparity = calibration.apply(disparity)
             view = geometry.view(header) if geometry else None
             seen = {_VIEW: view.digest} if view else {}
+            disparity = self._calibrated(self._source.disparity(plate), calibration)
+            beside = self.carried.read(header.frame)
+            for name in {FOREGROUND, BACKGROUND} & set(beside):
+                side = self._source.disparity(plate, beside[name])
+                beside[name] = code.encode(
+                    self._measured(self._calibrated(side, calibration), view)
+                )
             frame = DepthFrame(
                 frame=header.frame,
                 depth=code.encode(self._measured(disparity, view)),
@@ -160,10 +166,14 @@ class _Conversion:
                 pixel_aspect=header.pixel_aspect,
                 attributes={**header.attributes, **self._kept(header.frame), **facts, **seen},
                 vectors=geometry.vectors(view, disparity) if geometry and view else {},
+                beside=beside,
             )
             return self._writer.write(frame)
 
         return task
+
+    def _calibrated(self, disparity: FloatArray, calibration: Calibration | None) -> FloatArray:
+        return disparity if calibration is None else calibration.apply(disparity)
 
     def _measured(self, disparity: FloatArray, view: View | None) -> FloatArray:
         """Disparity of the distance that is written: planar, unless it was asked for along the ray."""

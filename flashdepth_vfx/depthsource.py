@@ -47,13 +47,13 @@ class DepthSource:
         """The frames whose distances are nominal."""
         return tuple(f for f, told in self.given.items() if not told.get("flashdepth/calibrated"))
 
-    def disparity(self, plate: Plate) -> FloatArray:
-        """A frame's disparity in 100/m, by what its own header says.
+    def disparity(self, plate: Plate, pixels: FloatArray | None = None) -> FloatArray:
+        """A frame's disparity in 100/m, by what its own header says; or that of other `pixels` of its file.
 
         Raises `PlateError` where it does not say, or cannot be turned back.
         """
         code = _code_said_by(self.given[plate.header.frame], plate.header.path)
-        return code.decode(np.ascontiguousarray(plate.rgb[..., 0]))
+        return code.decode(np.ascontiguousarray(plate.rgb[..., 0] if pixels is None else pixels))
 
     def read(self, frame: int) -> tuple[Plate, FloatArray]:
         """A frame, and its disparity."""

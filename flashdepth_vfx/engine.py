@@ -16,11 +16,20 @@ from torch import Tensor
 from flashdepth_vfx.color import ColorTransform
 from flashdepth_vfx.depth import DepthCode
 from flashdepth_vfx.device import Device, told_when_memory_is_short
+from flashdepth_vfx.edges import PlateDepth, at_plate
 from flashdepth_vfx.errors import FrameOrderError
 from flashdepth_vfx.model import TemporalState
 from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader
-from flashdepth_vfx.preprocess import guide_of, to_network, to_plate
-from flashdepth_vfx.settings import Convention, Upsampling
+from flashdepth_vfx.preprocess import guide_of, to_network
+from flashdepth_vfx.settings import (
+    BACKGROUND,
+    COVERAGE,
+    EDGE,
+    FOREGROUND,
+    Convention,
+    Upsampling,
+)
+from flashdepth_vfx.stability import MEMORY, steadied
 from flashdepth_vfx.state import ShotIdentity, ShotState, roll_digest
 from flashdepth_vfx.transfer import Sent, Transfer
 from flashdepth_vfx.upsample import Guide
@@ -33,8 +42,8 @@ class PreparedFrame:
     """A plate as the network takes it: `pixels` `(1, 3, h, w)` float32 in host memory.
 
     `stamp` tells the file's version apart; the counts are of values that are not numbers. `guide` is what
-    `finish` needs of the picture, where upsampling is guided. `sent` is there once the pixels are on their way to the
-    device.
+    `finish` needs of the picture, where upsampling is guided or edges are asked for. `sent` is there once the pixels
+    are on their way to the device.
     """
 
     header: PlateHeader
@@ -58,6 +67,9 @@ class DepthEngine:
         *,
         code: DepthCode | None = None,
         upsampling: Upsampling = Upsampling.BILINEAR,
+        edge_matte: bool = False,
+        edge_layers: bool = False,
+        stabilise: bool = False,
     ) -> None:
         self._network = network
         self._color = color
@@ -65,6 +77,8 @@ class DepthEngine:
         self._transfer = Transfer(device.torch_device)
         self._code = code or DepthCode(Convention.INVERSE_Z)
         self._upsampling = upsampling
+        self._matte, self._layers = edge_matte, edge_layers
+        self._stabilise = stabilise
         self.identity = identity
 
     def step(self, plate: Plate, state: ShotState | None) -> tuple[DepthFrame, ShotState]:
@@ -86,8 +100,8 @@ class DepthEngine:
         pixels = self._transfer.laid_out(
             to_network(picture, plate.header.data_window, self.identity.canvas)
         )
-        is_guided = self._upsampling is Upsampling.GUIDED
-        guide = guide_of(picture, pixels) if is_guided else None
+        has_guide = self._upsampling is Upsampling.GUIDED or self._matte or self._layers
+        guide = guide_of(picture, pixels) if has_guide else None
         return PreparedFrame(plate.header, pixels, stamp, nan_count, inf_count, guide)
 
     def send(self, prepared: PreparedFrame) -> PreparedFrame:
@@ -126,7 +140,11 @@ class DepthEngine:
             last_plate=str(prepared.header.path),
             decisions={} if state is None else state.decisions,
         )
-        return disparity[0], new_state
+        if not self._stabilise:
+            return disparity[0], new_state
+        memory = "" if cut else new_state.decisions.get(MEMORY, "")
+        steady, memory = steadied(disparity[0], prepared.pixels, memory)
+        return steady, new_state.deciding(MEMORY, memory)
 
     def finish(
         self, header: PlateHeader, disparity: Tensor, guide: Guide | None = None
@@ -143,17 +161,37 @@ class DepthEngine:
             self._transfer.aside(),
         ):
             guide = None if guide is None else guide.to(disparity.device)
-            full = self._transfer.fetch(
-                to_plate(disparity, window, canvas, self._upsampling, guide)
-            ).numpy()
+            made = at_plate(
+                disparity,
+                window,
+                canvas,
+                self._upsampling,
+                guide,
+                matte=self._matte,
+                layers=self._layers,
+            )
+            depth, beside = self._encoded(made)
         return DepthFrame(
             frame=header.frame,
-            depth=self._code.encode(full),
+            depth=depth,
             data_window=header.data_window,
             display_window=header.display_window,
             pixel_aspect=header.pixel_aspect,
             attributes={},
+            beside=beside,
         )
+
+    def _encoded(self, made: PlateDepth) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """Depth, and what lies beside it: shares as they are."""
+        depths = {FOREGROUND: made.near, BACKGROUND: made.far}
+        beside = {
+            k: self._code.encode(self._transfer.fetch(v).numpy())
+            for k, v in depths.items()
+            if v is not None
+        }
+        shares = {EDGE: made.edge, COVERAGE: made.coverage}
+        beside |= {k: self._transfer.fetch(v).numpy() for k, v in shares.items() if v is not None}
+        return self._code.encode(self._transfer.fetch(made.disparity).numpy()), beside
 
 
 def as_seen(plate: Plate, color: ColorTransform) -> FloatArray:

@@ -43,6 +43,8 @@ _OF_PIXELS = (
     "sceneUnit",
     "infiniteSky",
     "cuts",
+    "beside",
+    "stabilised",
 )
 
 
@@ -117,6 +119,7 @@ def settings_hash(identity: ShotIdentity, settings: RenderSettings) -> str:
         "upsampling": settings.upsampling,
         "channel": settings.depth_channel,
         "compression": settings.compression,
+        "beside": settings.beside,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -149,6 +152,8 @@ def frame_block(
         "unit": code_of(settings).unit_text(relative=weights.relative, calibrated=False),
         "calibrated": 0,
         "cuts": identity.cuts,
+        "beside": ",".join(settings.beside) or "none",
+        "stabilised": identity.stabilised or "none",
         "settings": settings_hash(identity, settings),
         **_of_frame(record),
     }

@@ -113,6 +113,9 @@ class Plate:
 class DepthFrame:
     """Depth of one frame: `depth` `(H, W)` float32 over the plate's data window.
 
+    `beside` are other channels of its layer, by name, of the same shape: "fg" and "bg" say depth as `depth` does,
+    "edge" and "coverage" a share from 0 to 1.
+
     `attributes` is the whole header block that goes beside the windows: what passed through from the
     plate, and `flashdepth/*`. `vectors` are further layers by name, `(H, W, 3)` float32 each.
     """
@@ -124,3 +127,4 @@ class DepthFrame:
     pixel_aspect: float
     attributes: Attributes
     vectors: Mapping[str, FloatArray] = field(default_factory=dict)
+    beside: Mapping[str, FloatArray] = field(default_factory=dict)

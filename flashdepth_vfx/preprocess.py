@@ -23,6 +23,7 @@ __all__ = [
     "IMAGENET_STD",
     "Canvas",
     "guide_of",
+    "known_part",
     "plan_canvas",
     "shot_window",
     "to_network",
@@ -149,23 +150,29 @@ def to_plate(
     Disparity that the network gave for the filled part of the canvas has no part in the result. Raises `ValueError`
     when guided upsampling has no guide.
     """
-    small = disparity.float()[None, None]
-    if data_window != canvas.window:
-        inside = torch.zeros(1, 1, *canvas.window.shape, device=small.device)
-        rows, columns = data_window.slices_in(canvas.window)
-        inside[:, :, rows, columns] = 1.0
-        small = _continue_smoothly(small, _resize(inside, canvas) >= 0.5)
+    small = known_part(disparity, data_window, canvas)
     size = canvas.window.shape
     rows, columns = data_window.slices_in(canvas.window)
     if upsampling is Upsampling.GUIDED:
         if guide is None:
             raise ValueError("guided upsampling without a guide")
-        return guided(small[0, 0], guide, size, (rows.start, columns.start))
+        return guided(small, guide, size, (rows.start, columns.start))
     if upsampling is Upsampling.NEAREST:
-        full = F.interpolate(small, size=size, mode="nearest-exact")[0, 0]
+        full = F.interpolate(small[None, None], size=size, mode="nearest-exact")[0, 0]
     else:
-        full = bilinear(small[0, 0], size)
+        full = bilinear(small, size)
     return full[rows, columns].contiguous()
+
+
+def known_part(disparity: Tensor, data_window: Window, canvas: Canvas) -> Tensor:
+    """`(h, w)` disparity over the canvas -> the same, float32; what is outside `data_window` is continued from it."""
+    small = disparity.float()
+    if data_window == canvas.window:
+        return small
+    inside = torch.zeros(1, 1, *canvas.window.shape, device=small.device)
+    rows, columns = data_window.slices_in(canvas.window)
+    inside[:, :, rows, columns] = 1.0
+    return _continue_smoothly(small[None, None], _resize(inside, canvas) >= 0.5)[0, 0]
 
 
 def _in_255ths(picture: Tensor) -> Tensor:

@@ -9,6 +9,11 @@ from typing import Literal, TypeAlias
 from flashdepth_vfx.errors import SettingsError
 
 __all__ = [
+    "BACKGROUND",
+    "COVERAGE",
+    "EDGE",
+    "FOREGROUND",
+    "LAYERS",
     "NORMALISED",
     "Convention",
     "MissingPolicy",
@@ -17,6 +22,7 @@ __all__ = [
     "SceneUnit",
     "Space",
     "Upsampling",
+    "channel_beside",
     "channel_of",
     "chosen",
 ]
@@ -64,6 +70,12 @@ class SceneUnit(StrEnum):
         """Of one unit."""
         return _METRES[self]
 
+
+EDGE = "edge"
+"""The channel beside Z that is 1 where depth is not to be trusted."""
+FOREGROUND, BACKGROUND, COVERAGE = "fg", "bg", "coverage"
+LAYERS = (FOREGROUND, BACKGROUND, COVERAGE)
+"""The channels beside Z that hold the two depths of a pixel, as Z has it, and the near one's share of it."""
 
 _METRES = {
     SceneUnit.MM: 0.001,
@@ -134,6 +146,9 @@ class RenderSettings:
     sparse: bool = False
     checkpoint_interval_frames: int = 25
     allow_device_change: bool = False
+    edge_matte: bool = False
+    edge_layers: bool = False
+    stabilise: bool = False
 
     def __post_init__(self) -> None:
         # A plain word, as notebooks give it, is not the enum's member: it would pass for another.
@@ -148,6 +163,11 @@ class RenderSettings:
                 f"resolution {asked}: give the long side in pixels, {_LONGEST_SIDE_PX} at most, "
                 "or native"
             )
+        if self.edge_layers and self.upsampling is not Upsampling.GUIDED:
+            raise SettingsError(
+                "edge layers are the two sides that guided upsampling chooses between: add --upsampling guided, "
+                "or leave --edge-layers out"
+            )
         if self.checkpoint_interval_frames < 1:
             raise SettingsError(
                 f"checkpoint interval {self.checkpoint_interval_frames}: at least one frame"
@@ -159,6 +179,12 @@ class RenderSettings:
     def depth_channel(self) -> str:
         """The channel's full name."""
         return channel_of(self.depth_layer)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Names of the channels beside Z in its layer."""
+        matte = (EDGE,) if self.edge_matte else ()
+        return (*matte, *LAYERS) if self.edge_layers else matte
 
 
 _CHOICES: dict[str, type[StrEnum]] = {
@@ -172,6 +198,12 @@ _CHOICES: dict[str, type[StrEnum]] = {
 def channel_of(depth_layer: str) -> str:
     """The depth channel of a layer: `depth.Z`, or `Z` for an empty one."""
     return f"{depth_layer}.Z" if depth_layer else "Z"
+
+
+def channel_beside(channel: str, name: str) -> str:
+    """The channel `name` in the layer of the depth `channel`: `depth.edge` beside `depth.Z`."""
+    layer = channel.rpartition(".")[0]
+    return f"{layer}.{name}" if layer else name
 
 
 def chosen(name: str, kind: type[StrEnum], value: str) -> StrEnum:

@@ -31,6 +31,7 @@ from flashdepth_vfx.resume import doubt_about, find_start, pasts_of, state_given
 from flashdepth_vfx.schedule import Action, Step, plan_steps
 from flashdepth_vfx.shotfolder import ShotFolder
 from flashdepth_vfx.shotinfo import open_shot
+from flashdepth_vfx.stability import STABILISER
 from flashdepth_vfx.state import ShotIdentity, ShotState
 
 __all__ = ["ShotPlan", "plan_shot"]
@@ -187,6 +188,9 @@ def _engine(
         network.device,
         code=code_of(job.settings),
         upsampling=job.settings.upsampling,
+        edge_matte=job.settings.edge_matte,
+        edge_layers=job.settings.edge_layers,
+        stabilise=job.settings.stabilise,
     )
 
 
@@ -235,6 +239,7 @@ def _identity(
         device=network.device.name,
         kernels=network.device.kernels + record_of(attention),
         cuts=cuts.text,
+        stabilised=STABILISER if settings.stabilise else "",
     )
 
 

@@ -48,7 +48,7 @@ class ShotIdentity:
     """What must be the same for two renders to be parts of one shot.
 
     `shot` is the sequence's name without its folder, since farms map paths; `cuts` is what decides where
-    the state begins anew (`CutPlan.text`).
+    the state begins anew (`CutPlan.text`); `stabilised`, the stabiliser by name, "" for none.
     """
 
     shot: str
@@ -63,6 +63,7 @@ class ShotIdentity:
     kernels: str
     arithmetic: int = ARITHMETIC
     cuts: str = "none"
+    stabilised: str = ""
 
     def differences(self, other: ShotIdentity, *, allow_device_change: bool = False) -> list[str]:
         """What differs, one phrase each, as "weights_sha256 is A, not B"."""

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["Guide", "bilinear", "guided"]
+__all__ = ["Guide", "Sides", "bilinear", "edges", "guided", "guided_sides", "highest"]
 
 #: Samples each way that a plate pixel looks at: a network's edge is a ramp of one to four of them.
 _REACH = 2
@@ -46,6 +46,17 @@ class Guide:
         return Guide(self.plate.to(device), self.seen.to(device))
 
 
+@dataclass(frozen=True)
+class Sides:
+    """Disparity `(H, W)` and what it was chosen from: `near` and `far` of the edge around, and whether `near` was
+    taken, bool. Where no edge is around, both are the disparity, and it is near."""
+
+    disparity: Tensor
+    near: Tensor
+    far: Tensor
+    is_near: Tensor
+
+
 def bilinear(values: Tensor, size: tuple[int, int]) -> Tensor:
     """`(h, w)` float32 to `size`, averaged where that is smaller."""
     return F.interpolate(values[None, None], size=size, mode="bilinear", antialias=True)[0, 0]
@@ -67,6 +78,18 @@ def guided(
     limiters of flow solvers (minmod: Roe, 1986). Besides its arguments it takes 16 bytes a canvas pixel at most, and
     16 MiB (250 on a GPU). Raises `ValueError` when `guide.seen` is not of the disparity's size.
     """
+    return guided_sides(disparity, guide, size, corner, both=False).disparity
+
+
+def guided_sides(
+    disparity: Tensor,
+    guide: Guide,
+    size: tuple[int, int],
+    corner: tuple[int, int] = (0, 0),
+    *,
+    both: bool = True,
+) -> Sides:
+    """As `guided`, with the two sides that each pixel had to choose from; without `both`, only the one taken."""
     if guide.seen.shape[-2:] != disparity.shape:
         raise ValueError(f"a guide of {tuple(guide.seen.shape)} for {tuple(disparity.shape)}")
     height, width = guide.plate.shape[-2:]
@@ -74,7 +97,9 @@ def guided(
     small = disparity.float()
     samples = _Samples.of(small, guide.seen)
     full = bilinear(small, size)[window].reshape(-1)
-    share = bilinear(_edges(small), size)[window].reshape(-1)
+    other = full.clone() if both else full
+    is_near = torch.ones_like(full, dtype=torch.bool)
+    share = bilinear(edges(small), size)[window].reshape(-1)
     plate = guide.plate.reshape(3, -1)
     step = disparity.shape[0] / size[0], disparity.shape[1] / size[1]
     at_once = _AT_ONCE_CPU if share.device.type == "cpu" else _AT_ONCE_GPU
@@ -83,9 +108,39 @@ def guided(
         down = (row + (corner[0] + 0.5)) * step[0] - 0.5
         across = (part - row * width + (corner[1] + 0.5)) * step[1] - 0.5
         soft = full[part]
-        side = samples.side_of(down, across, plate.index_select(1, part).float() / 255, soft)
-        full[part] = torch.lerp(soft, side, share[part])
-    return full.view(height, width)
+        choice = samples.choose(down, across, plate.index_select(1, part).float() / 255, soft)
+        taken = choice.mean_of(choice.takes_near)
+        if both:
+            beyond = choice.mean_of(~choice.takes_near)
+            # Where the foot of a ramp was taken for sky, one side may have no sample left.
+            beyond = torch.where(beyond.isnan(), taken, beyond)
+            other[part] = torch.lerp(soft, beyond, share[part])
+            is_near[part] = choice.takes_near
+        full[part] = torch.lerp(soft, taken, share[part])
+    near, far = torch.where(is_near, full, other), torch.where(is_near, other, full)
+    each = (values.view(height, width) for values in (full, near, far, is_near))
+    return Sides(*each)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What `N` plate pixels chose: `weight` by place, `disparity` and `is_near` of the 25 samples of each
+    `(25, N)`; `low` and `high` around, and whether the near side is taken, `(N,)`."""
+
+    weight: Tensor
+    disparity: Tensor
+    is_near: Tensor
+    low: Tensor
+    high: Tensor
+    takes_near: Tensor
+
+    def mean_of(self, near: Tensor) -> Tensor:
+        """Of the near side's samples where `near` `(N,)`, else of the far side's; NaN where it has none."""
+        weight = self.weight * (self.is_near == near)
+        total = weight.sum(0)
+        mean = (weight * self.disparity).sum(0) / total
+        is_sky = (weight * (self.disparity == 0)).sum(0) > total / 2
+        return mean.masked_fill(is_sky, 0.0).clamp(self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -105,15 +160,15 @@ class _Samples:
     @classmethod
     def of(cls, disparity: Tensor, seen: Tensor) -> _Samples:
         """`(h, w)` float32 and `(3, h, w)` uint8."""
-        high, low = _highest(disparity, _REACH), -_highest(-disparity, _REACH)
+        high, low = highest(disparity, _REACH), -highest(-disparity, _REACH)
         before, after = _slopes(disparity)
         # What rises on both its sides, or falls, is on a ramp; a plateau's last pixel is flat on one.
         on_ramp = (before * after).clamp_min(0.0).sum(0) / (high - low).square().clamp_min(_TINY)
         trust = -(on_ramp / _RAMP**2).clamp_max(12.0)
         # The foot of a ramp out of the sky is sky: of little disparity there would be a rim of far things around all.
-        is_foot = (-_highest(-disparity, 1) == 0) & (trust < _FOOT) & (disparity < (low + high) / 2)
+        is_foot = (-highest(-disparity, 1) == 0) & (trust < _FOOT) & (disparity < (low + high) / 2)
         disparity = disparity.masked_fill(is_foot, 0.0)
-        low = -_highest(-disparity, _REACH)
+        low = -highest(-disparity, _REACH)
         colour = F.pad(seen.float()[None] / 255, (_REACH,) * 4, mode="replicate")[0]
         return cls(
             width=disparity.shape[1] + 2 * _REACH,
@@ -124,8 +179,8 @@ class _Samples:
             high=_with_rim(high, 0.0),
         )
 
-    def side_of(self, down: Tensor, across: Tensor, colour: Tensor, soft: Tensor) -> Tensor:
-        """Plate pixels at `down`, `across` `(N,)`, in samples, of `colour` `(3, N)` in 0..1 -> disparity `(N,)`.
+    def choose(self, down: Tensor, across: Tensor, colour: Tensor, soft: Tensor) -> _Choice:
+        """Plate pixels at `down`, `across` `(N,)`, in samples, of `colour` `(3, N)` in 0..1 -> their side.
 
         `soft` `(N,)` is what `bilinear` gives them.
         """
@@ -153,21 +208,17 @@ class _Samples:
         # How far up the soft edge a pixel lies is how much of it is near, if its colour did not say.
         up = ((soft - low) / (high - low).clamp_min(_TINY)).clamp(0.1, 0.9)
         takes_near = near * up > (vote.sum(0) - near) * (1 - up)
-        weight *= is_near == takes_near
-        total = weight.sum(0)
-        mean = (weight * disparity).sum(0) / total
-        is_sky = (weight * (disparity == 0)).sum(0) > total / 2
-        return mean.masked_fill(is_sky, 0.0).clamp(low, high)
+        return _Choice(weight, disparity, is_near, low, high, takes_near)
 
 
-def _edges(disparity: Tensor) -> Tensor:
+def edges(disparity: Tensor) -> Tensor:
     """`(h, w)` -> 0 to 1: how surely an edge is at most a sample away. A plane bends nowhere, however steep it is."""
     down = F.pad(disparity.diff(n=2, dim=0), (0, 0, 1, 1))
     bend = torch.maximum(down.abs(), F.pad(disparity.diff(n=2, dim=1), (1, 1)).abs())
-    around = _highest(disparity.abs(), 1) + _FAR * disparity.abs().mean()
+    around = highest(disparity.abs(), 1) + _FAR * disparity.abs().mean()
     relative = bend / around.clamp_min(_TINY)
     first, last = _BEND
-    return _highest(((relative - first) / (last - first)).clamp(0.0, 1.0), 1)
+    return highest(((relative - first) / (last - first)).clamp(0.0, 1.0), 1)
 
 
 def _slopes(values: Tensor) -> tuple[Tensor, Tensor]:
@@ -177,7 +228,7 @@ def _slopes(values: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack((down[:-1], across[:, :-1])), torch.stack((down[1:], across[:, 1:]))
 
 
-def _highest(values: Tensor, reach: int) -> Tensor:
+def highest(values: Tensor, reach: int) -> Tensor:
     """Around each of `(h, w)`; a square is a column of rows."""
     side = 2 * reach + 1
     rows = F.max_pool2d(values[None, None], (1, side), 1, (0, reach))

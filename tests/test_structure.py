@@ -90,7 +90,7 @@ MAY_IMPORT = {
     "job": {"errors", "frames", "settings"},
     "model": {"errors"},
     "color": {"errors", "plate"},
-    "io": {"errors", "frames", "plate"},
+    "io": {"errors", "frames", "plate", "settings"},
     "weights": {"errors", "io", "model"},
     "upsample": set(),
     "preprocess": {"errors", "plate", "settings", "upsample"},
@@ -108,10 +108,13 @@ MAY_IMPORT = {
         "camera", "depth", "depthsource", "errors", "frames", "io", "job", "plate", "settings",
     },
     "device": {"errors", "model"},
+    "edges": {"plate", "preprocess", "settings", "upsample"},
+    "stability": set(),
+    "carried": {"depth", "errors", "io", "plate", "settings"},
     "state": {"errors", "io", "model", "preprocess", "version"},
     "engine": {
-        "color", "depth", "device", "errors", "model", "plate", "preprocess", "settings", "state", "transfer",
-        "upsample",
+        "color", "depth", "device", "edges", "errors", "model", "plate", "preprocess", "settings", "stability",
+        "state", "transfer", "upsample",
     },
     "measures": {"errors", "model", "plate", "preprocess", "settings"},
     "training": {
@@ -137,7 +140,8 @@ def test_arrows_point_one_way(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["model", "preprocess", "upsample", "engine", "device", "state", "cuts"]
+    "name",
+    ["model", "preprocess", "upsample", "edges", "stability", "engine", "device", "state", "cuts"],
 )
 def test_what_computes_reads_no_files(name: str) -> None:
     for path in room(name):

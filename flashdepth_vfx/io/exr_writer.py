@@ -1,4 +1,4 @@
-"""Depth as OpenEXR files: one float32 channel in the plate's windows, each file whole or not there."""
+"""Depth as OpenEXR files: one layer in the plate's windows, each file whole or not there."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from flashdepth_vfx.io.exr_header import read_headers
 from flashdepth_vfx.io.exr_layout import check_whole, read_layout
 from flashdepth_vfx.io.exr_values import writable
 from flashdepth_vfx.plate import Attributes, DepthFrame, FloatArray
+from flashdepth_vfx.settings import COVERAGE, EDGE, channel_beside
 
 __all__ = ["COMPRESSIONS", "Compression", "ExrDepthWriter", "Standing", "is_ours"]
 
@@ -62,9 +63,10 @@ _BARE = "depth"
 class ExrDepthWriter:
     """Writes `DepthFrame`s to the files of `sequence`. May be called from several threads at once.
 
-    `channel` is the full name of the one channel; what precedes its last dot is the part's name, since
-    Nuke makes layers of both. `compression` is a key of `COMPRESSIONS`: `zips` has one row a chunk, which
-    Nuke reads fastest. Raises `SettingsError` for an unknown compression or an empty channel name.
+    `channel` is the full name of the depth, float32; what precedes its last dot is the part's name, since Nuke makes
+    layers of both. Channels beside it are in the same layer, shares of a pixel among them in half precision.
+    `compression` is a key of `COMPRESSIONS`: `zips` has one row a chunk, which Nuke reads fastest. Raises
+    `SettingsError` for an unknown compression or an empty channel name.
     """
 
     def __init__(
@@ -90,16 +92,18 @@ class ExrDepthWriter:
 
         A file of that frame is replaced in one step. Attributes that EXR cannot hold are left out:
         `writable` names them. Raises `DiskFullError`; `OutputError` for a folder that cannot be
-        written, depth that is not `(H, W)` of the data window, or a `flashdepth/*` attribute that EXR
+        written, a channel that is not `(H, W)` of the data window, or a `flashdepth/*` attribute that EXR
         cannot hold.
         """
         path = self.path(depth.frame)
         shape = depth.data_window.shape
-        fits = all(layer.shape == (*shape, 3) for layer in depth.vectors.values())
-        if depth.depth.shape != shape or not depth.depth.size or not fits:
-            raise OutputError(
-                path, f"depth of {depth.depth.shape} does not fill the window {depth.data_window}"
-            )
+        layers = {"depth": depth.depth, **depth.beside}
+        for name, pixels in layers.items():
+            if pixels.shape != shape or not pixels.size:
+                what = f"{name} of {pixels.shape}"
+                raise OutputError(path, f"{what} does not fill the window {depth.data_window}")
+        if any(layer.shape != (*shape, 3) for layer in depth.vectors.values()):
+            raise OutputError(path, f"vectors do not fill the window {depth.data_window}")
         encoded = io.BytesIO()
         # No codec threads: the caller writes several frames at once, one thread each.
         file = OpenEXR.File(self._parts(depth), num_threads=0)
@@ -107,12 +111,17 @@ class ExrDepthWriter:
         return atomic_write_bytes(path, encoded.getbuffer())
 
     def _parts(self, depth: DepthFrame) -> list[OpenEXR.Part]:
-        """The depth, and a part for each layer of vectors: Nuke makes layers of parts, X, Y and Z of each."""
+        """The depth and what lies beside it, and a part for each layer of vectors: Nuke makes layers of parts."""
         header = self._header(depth)
         if depth.vectors:
             # parts of one file need names, each its own
             header.setdefault("name", _BARE)
-        parts = [OpenEXR.Part(dict(header), {self.channel: _unstrided(depth.depth)})]
+        channels = {self.channel: _unstrided(depth.depth)}
+        for name, pixels in depth.beside.items():
+            # A share of a pixel has 256 steps in most pictures; half precision has 2048 at the least.
+            kind = np.float16 if name in (EDGE, COVERAGE) else np.float32
+            channels[channel_beside(self.channel, name)] = _unstrided(pixels, kind)
+        parts = [OpenEXR.Part(dict(header), channels)]
         for layer, vectors in depth.vectors.items():
             channels = {
                 f"{layer}.{axis}": _unstrided(vectors[..., i]) for i, axis in enumerate("XYZ")
@@ -178,9 +187,9 @@ class ExrDepthWriter:
         return header
 
 
-def _unstrided(pixels: FloatArray) -> FloatArray:
+def _unstrided(pixels: FloatArray, kind: Any = np.float32) -> Any:
     """A copy: OpenEXR reads a buffer as if it had no strides, and changes what it is given."""
-    return np.array(pixels, dtype=np.float32, order="C", copy=True)
+    return np.array(pixels, dtype=kind, order="C", copy=True)
 
 
 def is_ours(attributes: Attributes) -> bool:

@@ -26,17 +26,17 @@ _TRIES = 4
 _KEPT_ALL_THE_SAME = 0.15
 
 
-def draw_scenes(seeds: Sequence[int], frames: int, stride: int = 1) -> Arrays:
+def draw_scenes(seeds: Sequence[int], frames: int, stride: float = 1) -> Arrays:
     """One scene for each seed, stacked. The same seed gives the same scene in any batch.
 
-    `stride` is how many frames of the camera's path lie between two pictures: with a large one, pictures of one scene
-    have little in common.
+    `stride` is how many frames of the camera's path lie between two pictures, a part of one for sub-frames: with a
+    large one, pictures of one scene have little in common.
     """
     drawn = [_draw_scene(seed, frames, stride) for seed in seeds]
     return {name: np.stack([scene[name] for scene in drawn]) for name in drawn[0]}
 
 
-def _draw_scene(seed: int, frames: int, stride: int) -> Arrays:
+def _draw_scene(seed: int, frames: int, stride: float) -> Arrays:
     """The fields of `Scene` for one seed, as numpy arrays without the batch axis."""
     draw = Draw(np.random.default_rng(seed))
     for _ in range(_TRIES):
@@ -46,7 +46,7 @@ def _draw_scene(seed: int, frames: int, stride: int) -> Arrays:
     return arrays
 
 
-def _draw_once(draw: Draw, frames: int, stride: int) -> Arrays:
+def _draw_once(draw: Draw, frames: int, stride: float) -> Arrays:
     layout = draw.pick([weight for _, weight in LAYOUTS])
     stage = LAYOUTS[layout][0](draw)
     if draw.chance(_FOREGROUND_CHANCE):
@@ -61,7 +61,7 @@ def _draw_once(draw: Draw, frames: int, stride: int) -> Arrays:
     }
 
 
-def _solids(stage: Stage, eye_m: Array, stride: int) -> Arrays:
+def _solids(stage: Stage, eye_m: Array, stride: float) -> Arrays:
     """Pack the parts into their slots, without those that the camera would pass through."""
     to_unit = np.tile(np.eye(3), (SLOT_COUNT, 1, 1))
     centre = np.full((SLOT_COUNT, 3), _NOWHERE_M)
@@ -111,7 +111,7 @@ def _in_the_way(
     return blocked
 
 
-def _camera(draw: Draw, stage: Stage, poses: int, stride: int) -> Arrays:
+def _camera(draw: Draw, stage: Stage, poses: int, stride: float) -> Arrays:
     """A path: steady travel and turning with the tremor of a hand on it, or a tripod."""
     eye = stage.eye
     tripod = draw.chance(0.15)
