@@ -16,6 +16,7 @@ import click
 import flashdepth_vfx
 from flashdepth_vfx import (
     Convention,
+    Empty,
     MissingPolicy,
     RenderJob,
     RenderSettings,
@@ -34,20 +35,22 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _DEFAULTS = RenderSettings()
 
 
-class _Resolution(click.ParamType[int | str]):
-    """Pixels of the long side, or the word `native`."""
+class _NumberOr(click.ParamType[float | str]):
+    """A number of a kind, or one word."""
 
-    name = "pixels|native"
+    def __init__(self, kind: type[int] | type[float], what: str, word: str) -> None:
+        self._kind, self._what, self._word = kind, what, word
+        self.name = f"{what}|{word}"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | str:
-        if value == "native":
-            return "native"
+    ) -> float | str:
+        if value == self._word:
+            return self._word
         try:
-            return int(value)
+            return self._kind(value)
         except ValueError:
-            self.fail(f"'{value}' is neither a count of pixels nor 'native'", param, ctx)
+            self.fail(f"'{value}' is neither {self._what} nor '{self._word}'", param, ctx)
 
 
 class _Names(click.ParamType[tuple[str, ...]]):
@@ -98,7 +101,7 @@ _NETWORK = (
     ),
     click.option(
         "--resolution",
-        type=_Resolution(),
+        type=_NumberOr(int, "pixels", "native"),
         help="Long side of what the network sees.  [default: the weights' own]",
     ),
     _text("--device", help=f"auto, cuda, cuda:N or cpu.  [default: {_DEFAULTS.device}]"),
@@ -163,9 +166,34 @@ _COLOR = (
     click.option(
         "--exposure",
         "exposure_stops",
+        type=_NumberOr(float, "stops", "auto"),
+        help="Brighten or darken what the network sees; auto measures the whole shot once.  [default: 0]",
+    ),
+)
+_MASKS = (
+    _text(
+        "--matte",
+        metavar="LAYER",
+        help="Layer or channel of the plates, or of --matte-input, that says which pixels to ignore: rigs,"
+        " burn-ins.",
+    ),
+    _text(
+        "--matte-input",
+        metavar="PATTERN",
+        help="Mattes as a sequence of their own, with the plates' frame numbers, or one still for all.",
+    ),
+    _flag("--matte-invert", help="The matte says which pixels to keep."),
+    click.option(
+        "--matte-threshold",
         type=float,
-        metavar="STOPS",
-        help="Brighten or darken what the network sees.  [default: 0]",
+        metavar="VALUE",
+        help=f"Ignore what is above it, 0 to 1.  [default: {_DEFAULTS.matte_threshold}]",
+    ),
+    _word(
+        "--empty",
+        words=Empty,
+        default=_DEFAULTS.empty,
+        help="What becomes of letterboxes, black edges of undistorted plates, and alpha 0.",
     ),
 )
 _STATE = (
@@ -200,7 +228,7 @@ def job_options(command: Command) -> Command:
         type=click.File("r", encoding="utf-8"),
         help="A job as JSON ('-' is stdin); other options replace what it says.",
     )
-    for option in reversed((output, job, *_PART, *_NETWORK, *_DEPTH, *_COLOR, *_STATE)):
+    for option in reversed((output, job, *_PART, *_NETWORK, *_DEPTH, *_COLOR, *_MASKS, *_STATE)):
         command = option(command)
     return shot_options(command)
 

@@ -23,6 +23,7 @@ Examples:
   flashdepth render plate.mov -o depth/ --start-frame 1001
   flashdepth render plate.####.exr -o depth/ --frames 1001-1100 --resume
   flashdepth render plate.####.exr -o depth/ --colorspace ACEScct --exposure 1
+  flashdepth render plate.####.exr -o depth/ --matte-input rig.####.exr
   flashdepth render plate.####.exr -o depth/ --weights l --accept-license l
   flashdepth render --job job.json --device cuda:1 --progress json
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.serve import result_to_plain as result_to_plain
     from flashdepth_vfx.serve import run_worker as run_worker
     from flashdepth_vfx.settings import Convention as Convention
+    from flashdepth_vfx.settings import Empty as Empty
     from flashdepth_vfx.settings import MissingPolicy as MissingPolicy
     from flashdepth_vfx.settings import RenderSettings as RenderSettings
     from flashdepth_vfx.settings import SceneUnit as SceneUnit
@@ -66,6 +67,7 @@ _HOME = {
     "ConvertResult": "converter",
     "DepthEngine": "engine",
     "DepthFrame": "plate",
+    "Empty": "settings",
     "Finished": "events",
     "FlashDepthError": "errors",
     "FramePassed": "events",

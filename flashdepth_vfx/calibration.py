@@ -142,7 +142,9 @@ def read_anchor_value(
     columns = slice(max(column - _REACH_PX, 0), column + _REACH_PX + 1)
     value = float(np.median(disparity_100_per_m[rows, columns]))
     if not value > 0.0:
-        raise CalibrationError(f"anchor {anchor} is on the sky, which has no distance")
+        raise CalibrationError(
+            f"anchor {anchor} is on the sky, or on ignored pixels: neither has a distance"
+        )
     return value
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from flashdepth_vfx.depth import DepthCode
 from flashdepth_vfx.errors import PlateError
+from flashdepth_vfx.ignored import seen_part
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.io.exr_writer import ExrDepthWriter, is_ours
 from flashdepth_vfx.pipeline import each_header, read_ahead
@@ -56,9 +57,9 @@ class DepthSource:
         return code.decode(np.ascontiguousarray(plate.rgb[..., 0] if pixels is None else pixels))
 
     def read(self, frame: int) -> tuple[Plate, FloatArray]:
-        """A frame, and its disparity."""
+        """A frame, and its disparity for who measures it: 0 where the network saw nothing of the scene."""
         plate = self.reader.read(frame)
-        return plate, self.disparity(plate)
+        return plate, seen_part(self.disparity(plate), self.given[frame], plate.header)
 
     def ahead(
         self, frames: Iterable[int], load: Callable[[int], _T]

@@ -18,9 +18,10 @@ from flashdepth_vfx.depth import DepthCode
 from flashdepth_vfx.device import Device, told_when_memory_is_short
 from flashdepth_vfx.edges import PlateDepth, at_plate
 from flashdepth_vfx.errors import FrameOrderError
+from flashdepth_vfx.ignored import Ignored
 from flashdepth_vfx.model import TemporalState
 from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader
-from flashdepth_vfx.preprocess import guide_of, to_network
+from flashdepth_vfx.preprocess import filled, guide_of, to_network
 from flashdepth_vfx.settings import (
     BACKGROUND,
     COVERAGE,
@@ -42,8 +43,8 @@ class PreparedFrame:
     """A plate as the network takes it: `pixels` `(1, 3, h, w)` float32 in host memory.
 
     `stamp` tells the file's version apart; the counts are of values that are not numbers. `guide` is what
-    `finish` needs of the picture, where upsampling is guided or edges are asked for. `sent` is there once the pixels
-    are on their way to the device.
+    `finish` needs of the picture, where upsampling is guided or edges are asked for. `ignored` is there where part of
+    the plate is, `sent` once the pixels are on their way to the device.
     """
 
     header: PlateHeader
@@ -52,6 +53,7 @@ class PreparedFrame:
     nan_count: int
     inf_count: int
     guide: Guide | None = None
+    ignored: Ignored | None = None
     sent: Sent | None = None
 
 
@@ -88,7 +90,8 @@ class DepthEngine:
         """
         prepared = self.prepare(plate)
         disparity, state = self.infer(prepared, state)
-        return self.finish(prepared.header, disparity, prepared.guide), state
+        depth = self.finish(prepared.header, disparity, prepared.guide, prepared.ignored)
+        return depth, state
 
     def prepare(self, plate: Plate, stamp: str = "") -> PreparedFrame:
         """Colour and resize. Needs no order and no device; safe on any thread.
@@ -97,12 +100,15 @@ class DepthEngine:
         """
         nan_count, inf_count = _not_numbers(plate.rgb)
         picture = as_seen(plate, self._color)
-        pixels = self._transfer.laid_out(
-            to_network(picture, plate.header.data_window, self.identity.canvas)
-        )
+        window, canvas = plate.header.data_window, self.identity.canvas
+        pixels = self._transfer.laid_out(to_network(picture, window, canvas, plate.ignored))
         has_guide = self._upsampling is Upsampling.GUIDED or self._matte or self._layers
+        if has_guide and plate.ignored is not None:
+            # Nor should a rig's outline be an edge of the depth around it.
+            picture = filled(picture, pixels, window, canvas, plate.ignored)
         guide = guide_of(picture, pixels) if has_guide else None
-        return PreparedFrame(plate.header, pixels, stamp, nan_count, inf_count, guide)
+        ignored = None if plate.ignored is None else Ignored.of(plate.ignored, window, canvas)
+        return PreparedFrame(plate.header, pixels, stamp, nan_count, inf_count, guide, ignored)
 
     def send(self, prepared: PreparedFrame) -> PreparedFrame:
         """The same frame, on its way to the device. `infer` sends what is not."""
@@ -147,11 +153,15 @@ class DepthEngine:
         return steady, new_state.deciding(MEMORY, memory)
 
     def finish(
-        self, header: PlateHeader, disparity: Tensor, guide: Guide | None = None
+        self,
+        header: PlateHeader,
+        disparity: Tensor,
+        guide: Guide | None = None,
+        ignored: Ignored | None = None,
     ) -> DepthFrame:
         """Disparity back on the plate's pixels, in the convention. Safe on any thread.
 
-        `guide` is that of the prepared frame.
+        `guide` and `ignored` are those of the prepared frame. Depth that is ignored continues that around it.
         """
         window, canvas = header.data_window, self.identity.canvas
         doing = f"while depth was brought to {canvas.window}"
@@ -161,6 +171,7 @@ class DepthEngine:
             self._transfer.aside(),
         ):
             guide = None if guide is None else guide.to(disparity.device)
+            disparity = disparity if ignored is None else ignored.replaced(disparity)
             made = at_plate(
                 disparity,
                 window,
@@ -177,7 +188,7 @@ class DepthEngine:
             data_window=header.data_window,
             display_window=header.display_window,
             pixel_aspect=header.pixel_aspect,
-            attributes={},
+            attributes={} if ignored is None else ignored.attributes(),
             beside=beside,
         )
 

@@ -45,6 +45,8 @@ _OF_PIXELS = (
     "cuts",
     "beside",
     "stabilised",
+    "matte",
+    "empty",
 )
 
 
@@ -142,7 +144,7 @@ def frame_block(
         "device": identity.device,
         "kernels": identity.kernels,
         "color": color_sentence,
-        "exposureStops": settings.exposure_stops,
+        "exposureStops": identity.exposure_stops,
         "networkSize": f"{canvas.width}x{canvas.height}",
         "canvas": str(canvas.window),
         "upsampling": settings.upsampling.value,
@@ -154,6 +156,8 @@ def frame_block(
         "cuts": identity.cuts,
         "beside": ",".join(settings.beside) or "none",
         "stabilised": identity.stabilised or "none",
+        "matte": identity.matte or "none",
+        "empty": identity.empty,
         "settings": settings_hash(identity, settings),
         **_of_frame(record),
     }

@@ -6,6 +6,7 @@ a size, so an EXR box ((0, 0), (1919, 1079)) is `Window(0, 0, 1920, 1080)`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +15,25 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Attributes", "DepthFrame", "FileKind", "FloatArray", "Plate", "PlateHeader", "Window"]
+__all__ = [
+    "Attributes",
+    "DepthFrame",
+    "FileKind",
+    "FloatArray",
+    "MaskArray",
+    "Plate",
+    "PlateHeader",
+    "Window",
+]
 
 FloatArray: TypeAlias = NDArray[np.float32]
+#: True where something is so.
+MaskArray: TypeAlias = NDArray[np.bool_]
 #: Header attributes by their EXR names; values are what the `OpenEXR` module reads and writes.
 Attributes: TypeAlias = Mapping[str, Any]
 #: What a file is, as far as its default colour space goes.
 FileKind: TypeAlias = Literal["exr", "dpx", "cineon", "tiff", "png", "jpeg", "movie"]
+_WRITTEN = re.compile(r"(\d+)x(\d+)([+-]\d+)([+-]\d+)")
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,15 @@ class Window:
         """From an EXR box, ((xmin, ymin), (xmax, ymax)), both ends included."""
         (x0, y0), (x1, y1) = box
         return cls(int(x0), int(y0), int(x1) - int(x0) + 1, int(y1) - int(y0) + 1)
+
+    @classmethod
+    def parse(cls, text: str) -> Window:
+        """From what `str` makes of one, `1920x800+0+140`. Raises `ValueError`."""
+        found = _WRITTEN.fullmatch(text)
+        if found is None:
+            raise ValueError(f"'{text}' is no window: it is written as 1920x800+0+140")
+        width, height, x, y = (int(number) for number in found.groups())
+        return cls(x, y, width, height)
 
     def to_exr(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """As an EXR box, both ends included."""
@@ -95,13 +117,15 @@ class Plate:
 
     H, W are the data window's. `alpha` is `(H, W)` float32 or None; `premultiplied` says whether `rgb`
     was multiplied by it. Integers are scaled to 0..1, but those of an EXR (`uint`) keep their numbers. A
-    plate of one channel is repeated to three.
+    plate of one channel is repeated to three. `ignored` `(H, W)` is true where the plate shows nothing of the
+    scene, so that no network should see it; None where all of it counts.
     """
 
     header: PlateHeader
     rgb: FloatArray
     alpha: FloatArray | None = None
     premultiplied: bool = False
+    ignored: MaskArray | None = None
 
     @property
     def frame(self) -> int:

@@ -1,7 +1,8 @@
 """Plate -> network tensor, and disparity -> plate pixels: the canvas, its fill, and the two resizes.
 
 The network sees one `Canvas` for the whole shot, whatever the data windows of its frames do. What a
-plate leaves empty is filled smoothly for the network's sake, and kept out of both resizes.
+plate leaves empty, and what of it is ignored, is filled smoothly for the network's sake, and kept out of
+both resizes.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from flashdepth_vfx.errors import PlateSizeError
-from flashdepth_vfx.plate import FloatArray, PlateHeader, Window
+from flashdepth_vfx.plate import FloatArray, MaskArray, PlateHeader, Window
 from flashdepth_vfx.settings import Resolution, Upsampling
 from flashdepth_vfx.upsample import Guide, bilinear, guided
 
@@ -22,8 +24,11 @@ __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "Canvas",
+    "continued",
+    "filled",
     "guide_of",
     "known_part",
+    "known_pixels",
     "plan_canvas",
     "shot_window",
     "to_network",
@@ -110,26 +115,62 @@ def plan_canvas(
     return Canvas(window, pixel_aspect, side(down), side(across))
 
 
-def to_network(picture: FloatArray, data_window: Window, canvas: Canvas) -> Tensor:
+def to_network(
+    picture: FloatArray, data_window: Window, canvas: Canvas, ignored: MaskArray | None = None
+) -> Tensor:
     """`(H, W, 3)` float32 in 0..1 over `data_window` -> `(1, 3, h, w)` float32, ImageNet-normalised.
 
-    Where the plate does not reach, the canvas continues it smoothly. Raises `ValueError` when the
-    picture is not the data window's size, or the canvas does not hold the window.
+    Where the plate does not reach, or is `ignored` `(H, W)`, the canvas continues it smoothly. Raises `ValueError`
+    when the picture is not the data window's size, or the canvas does not hold the window.
     """
     if picture.shape[:2] != data_window.shape or not canvas.window.contains(data_window):
         raise ValueError(f"{picture.shape} over {data_window} does not fit canvas {canvas.window}")
     pixels = torch.from_numpy(picture).permute(2, 0, 1)[None]
+    counted = None if ignored is None else torch.from_numpy(~ignored).float()[None, None]
+    pixels = pixels if counted is None else pixels * counted
     if data_window == canvas.window:
-        return (_resize(pixels, canvas).clamp_(0.0, 1.0) - _MEAN) / _STD
-    rows, columns = data_window.slices_in(canvas.window)
-    laid = torch.zeros(1, 4, *canvas.window.shape)
-    laid[:, :3, rows, columns] = pixels
-    laid[:, 3, rows, columns] = 1.0
-    small = _resize(laid, canvas)
-    coverage = small[:, 3:]
+        small = _resize(pixels, canvas)
+        if counted is None:
+            return (small.clamp_(0.0, 1.0) - _MEAN) / _STD
+        coverage = _resize(counted, canvas)
+    else:
+        rows, columns = data_window.slices_in(canvas.window)
+        laid = torch.zeros(1, 4, *canvas.window.shape)
+        laid[:, :3, rows, columns] = pixels
+        laid[:, 3:, rows, columns] = 1.0 if counted is None else counted
+        small = _resize(laid, canvas)
+        small, coverage = small[:, :3], small[:, 3:]
     # Dividing by the coverage takes the emptiness outside the window out of the filter's average.
-    known = (small[:, :3] / coverage.clamp_min(0.5)).clamp_(0.0, 1.0)
+    known = (small / coverage.clamp_min(0.5)).clamp_(0.0, 1.0)
     return (_continue_smoothly(known, coverage >= 0.5) - _MEAN) / _STD
+
+
+def known_pixels(data_window: Window, canvas: Canvas, ignored: MaskArray) -> Tensor:
+    """`(h, w)` bool: the network's pixels that show more of the plate than of what is `ignored` `(H, W)` in it."""
+    rows, columns = data_window.slices_in(canvas.window)
+    counted = torch.zeros(1, 1, *canvas.window.shape)
+    counted[:, :, rows, columns] = torch.from_numpy(~ignored).float()
+    return _resize(counted, canvas)[0, 0] >= 0.5
+
+
+def continued(disparity: Tensor, known: Tensor) -> Tensor:
+    """`(h, w)` disparity, of which that is kept which is `known` `(h, w)`; the rest continues it smoothly.
+
+    What continues lies between the values around it. Where nothing is known all is 0, the sky.
+    """
+    if not bool(known.any()):
+        return torch.zeros_like(disparity)
+    return _continue_smoothly(disparity.float()[None, None], known[None, None])[0, 0]
+
+
+def filled(
+    picture: FloatArray, pixels: Tensor, data_window: Window, canvas: Canvas, ignored: MaskArray
+) -> FloatArray:
+    """`picture` with what is `ignored` as the network sees it: `pixels` are what `to_network` made of them."""
+    rows, columns = data_window.slices_in(canvas.window)
+    seen = (pixels * _STD + _MEAN)[0]
+    large = torch.stack([bilinear(plane, canvas.window.shape)[rows, columns] for plane in seen])
+    return np.where(ignored[..., None], large.permute(1, 2, 0).numpy(), picture)
 
 
 def guide_of(picture: FloatArray, pixels: Tensor) -> Guide:

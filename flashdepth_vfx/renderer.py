@@ -178,7 +178,9 @@ class _Run:
         seconds = time.perf_counter() - began
         self._state = state.deciding(MEMORY, turn.memory) if turn.memory else state
         header = prepared.header
-        finish = partial(self._plan.engine.finish, header, disparity, prepared.guide)
+        finish = partial(
+            self._plan.engine.finish, header, disparity, prepared.guide, prepared.ignored
+        )
         self._last_seen = (header, finish)
         record = FrameRecord(
             frame=step.frame,
@@ -230,8 +232,16 @@ class _Run:
             began = time.perf_counter()
             depth = finish()
             kept, left_out = writable(header.attributes)
-            attributes = kept | frame_block(
-                plan.identity, plan.job.settings, plan.network.record, plan.color.sentence(), record
+            attributes = (
+                kept
+                | dict(depth.attributes)
+                | frame_block(
+                    plan.identity,
+                    plan.job.settings,
+                    plan.network.record,
+                    plan.color.sentence(),
+                    record,
+                )
             )
             if record.held_from is not None:
                 attributes = {k: v for k, v in attributes.items() if k not in _OF_ONE_MOMENT}

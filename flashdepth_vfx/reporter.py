@@ -188,6 +188,8 @@ class Reporter:
             "canvas": f"{canvas.window} -> {canvas.width}x{canvas.height}",
             "color": plan.color.sentence().removeprefix("colour: "),
             "cuts": identity.cuts,
+            "matte": identity.matte or "none",
+            "empty": identity.empty,
             "state": "starts at the head of the shot"
             if start is None
             else f"{start.frames_seen} frames seen, waits for {start.next_frame}",

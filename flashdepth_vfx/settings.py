@@ -16,6 +16,7 @@ __all__ = [
     "LAYERS",
     "NORMALISED",
     "Convention",
+    "Empty",
     "MissingPolicy",
     "RenderSettings",
     "Resolution",
@@ -117,11 +118,23 @@ class MissingPolicy(StrEnum):
     SKIP = "skip"
 
 
+class Empty(StrEnum):
+    """What becomes of letterboxes, the black edges of undistorted plates, and pixels of alpha 0."""
+
+    #: They are found, and no part of the scene.
+    IGNORED = "ignored"
+    #: The network sees them as they are.
+    SEEN = "seen"
+
+
 @dataclass(frozen=True, kw_only=True)
 class RenderSettings:
     """Everything that decides pixels, apart from the plates themselves.
 
     `cuts` is "none", "auto" or a file that lists them; None is auto for movies, none for sequences.
+    `matte` is a layer or channel of the plates, or of `matte_input`, a sequence or a still of the plates' format;
+    pixels above `matte_threshold` (0..1, after `matte_invert`) are ignored. `exposure_stops` "auto" is one
+    number that is measured over the whole shot.
     Raises `SettingsError` for values that no render could use.
     """
 
@@ -137,7 +150,7 @@ class RenderSettings:
     colorspace: str | None = None
     ocio: str | None = None
     display_view: str | None = None
-    exposure_stops: float = 0.0
+    exposure_stops: float | Literal["auto"] = 0.0
     device: str = "auto"
     scan: Literal["auto", "torch", "mamba_ssm"] = "auto"
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
@@ -149,6 +162,11 @@ class RenderSettings:
     edge_matte: bool = False
     edge_layers: bool = False
     stabilise: bool = False
+    matte: str | None = None
+    matte_input: str | None = None
+    matte_invert: bool = False
+    matte_threshold: float = 0.1
+    empty: Empty = Empty.IGNORED
 
     def __post_init__(self) -> None:
         # A plain word, as notebooks give it, is not the enum's member: it would pass for another.
@@ -172,8 +190,24 @@ class RenderSettings:
             raise SettingsError(
                 f"checkpoint interval {self.checkpoint_interval_frames}: at least one frame"
             )
-        if not -30.0 <= self.exposure_stops <= 30.0:
-            raise SettingsError(f"exposure {self.exposure_stops}: give stops between -30 and 30")
+        stops = self.exposure_stops
+        in_range = isinstance(stops, int | float) and -30.0 <= stops <= 30.0
+        if stops != "auto" and not in_range:
+            raise SettingsError(f"exposure {stops}: give stops between -30 and 30, or auto")
+        self._check_matte()
+
+    def _check_matte(self) -> None:
+        if not 0.0 <= self.matte_threshold < 1.0:
+            raise SettingsError(f"matte threshold {self.matte_threshold:g}: from 0 to less than 1")
+        if "" in (self.matte, self.matte_input):
+            raise SettingsError(
+                "--matte names a layer or channel, --matte-input a sequence: not ''"
+            )
+        untold = self.matte is None and self.matte_input is None
+        if untold and (self.matte_invert or self.matte_threshold != RenderSettings.matte_threshold):
+            raise SettingsError(
+                "--matte-invert and --matte-threshold need --matte or --matte-input: the matte"
+            )
 
     @property
     def depth_channel(self) -> str:
@@ -192,6 +226,7 @@ _CHOICES: dict[str, type[StrEnum]] = {
     "scene_unit": SceneUnit,
     "upsampling": Upsampling,
     "missing": MissingPolicy,
+    "empty": Empty,
 }
 
 

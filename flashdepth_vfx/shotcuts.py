@@ -11,9 +11,11 @@ from flashdepth_vfx.cuts import Picture, small_picture
 from flashdepth_vfx.engine import as_seen
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.job import Shot
+from flashdepth_vfx.masks import mask_plates
 from flashdepth_vfx.pipeline import read_ahead
 from flashdepth_vfx.preprocess import Canvas, plan_canvas, shot_window, to_network
 from flashdepth_vfx.schedule import Action, Step
+from flashdepth_vfx.settings import RenderSettings
 from flashdepth_vfx.shotinfo import open_shot
 from flashdepth_vfx.takes import in_takes
 from flashdepth_vfx.workers import usable_cores
@@ -51,7 +53,8 @@ def find_cuts(
         canvas = plan_canvas(window, aspect, side, multiple=1, minimum=1)
         steps = [Step(frame, Action.SEE, write=False) for frame in reader.frames]
         workers = 1 if reader.sequential else len(usable_cores())
-        look = partial(_look, reader, color, canvas)
+        plates = mask_plates(reader, shot, RenderSettings(), empty=None)
+        look = partial(_look, plates, color, canvas)
         read = read_ahead(steps, look, workers=workers, ahead=2 * workers)
         return tuple(turn.step.frame for turn in in_takes(read, plan, "", len(steps)) if turn.cut)
     finally:
@@ -60,5 +63,5 @@ def find_cuts(
 
 def _look(reader: PlateReader, color: ColorTransform, canvas: Canvas, step: Step) -> _Looked:
     plate = reader.read(step.frame)
-    pixels = to_network(as_seen(plate, color), plate.header.data_window, canvas)
+    pixels = to_network(as_seen(plate, color), plate.header.data_window, canvas, plate.ignored)
     return _Looked(small_picture(pixels))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,11 +16,13 @@ from flashdepth_vfx.color import ColorPlan, ColorTransform, plan_color
 from flashdepth_vfx.cutplan import CutPlan, plan_cuts
 from flashdepth_vfx.engine import DepthEngine
 from flashdepth_vfx.errors import FlashDepthError, FrameRangeError, NoSuchChannelError, PlateError
+from flashdepth_vfx.exposure import auto_exposure
 from flashdepth_vfx.frames import FrameRange
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.io.exr_writer import ExrDepthWriter
 from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.manifest import FrameRecord, code_of, frame_block
+from flashdepth_vfx.masks import MaskedPlates, mask_plates
 from flashdepth_vfx.model.attention import Choice, choice_in, record_of
 from flashdepth_vfx.networks import Network, Networks
 from flashdepth_vfx.outputs import frames_kept, output_sequence, refuse_input_as_output
@@ -78,25 +80,25 @@ def plan_shot(job: RenderJob, networks: Networks) -> ShotPlan:
         raise
 
 
-def _plan(job: RenderJob, reader: PlateReader, networks: Networks) -> ShotPlan:
-    settings = job.settings
-    writer = _writer(job, reader)
-    given = state_given(job, reader)
-    steps = _steps(job, reader, given)
-    cuts = _cuts(job, reader, given)
-    refuse_input_as_output(job, reader, writer, steps)
+def _plan(job: RenderJob, plates: PlateReader, networks: Networks) -> ShotPlan:
+    writer = _writer(job, plates)
+    given = state_given(job, plates)
+    steps = _steps(job, plates, given)
+    cuts = _cuts(job, plates, given)
+    refuse_input_as_output(job, plates, writer, steps)
     notices: list[str] = []
-    head = _first_readable(reader)
+    head = _first_readable(plates)
     needed = {step.frame for step in steps if step.action is Action.SEE}
-    window = shot_window(_headers(reader, needed, notices))
-    color = _color(job, head)
-    network = networks.open(settings)
+    window = shot_window(_headers(plates, needed, notices))
+    reader = _masked(job, plates, writer, steps, given)
+    color = _color(job, head, reader, given)
+    network = networks.open(job.settings)
     canvas = _canvas(job, network, window, head.pixel_aspect, given)
     folder = ShotFolder(writer.sequence)
     attention = network.attention(canvas, _attention_before(folder, given))
     identity = _identity(job, reader, network, canvas, color, cuts, attention)
     pasts = pasts_of(reader, cuts, steps, given)
-    ours = frame_block(identity, settings, network.record, color.sentence(), FrameRecord(0))
+    ours = frame_block(identity, job.settings, network.record, color.sentence(), FrameRecord(0))
     kept = frames_kept(job, writer, steps, identity, ours, pasts)
     done, shapes = frozenset(kept.records), network.state_shapes
     start = find_start(job, folder, steps, identity, given, pasts, done, shapes, notices)
@@ -149,15 +151,32 @@ def _cuts(job: RenderJob, reader: PlateReader, given: ShotState | None) -> CutPl
     )
 
 
-def _color(job: RenderJob, head: PlateHeader) -> ColorPlan:
+def _masked(
+    job: RenderJob,
+    plates: PlateReader,
+    writer: ExrDepthWriter,
+    steps: tuple[Step, ...],
+    given: ShotState | None,
+) -> MaskedPlates:
+    """The plates with what is ignored in them, as the state that was handed on has decided it."""
+    empty = None if given is None else given.identity.empty
+    reader = mask_plates(plates, job.shot, job.settings, empty=empty)
+    if reader.mattes is not None:
+        refuse_input_as_output(job, reader.mattes, writer, steps)
+    return reader
+
+
+def _color(
+    job: RenderJob, head: PlateHeader, reader: PlateReader, given: ShotState | None
+) -> ColorPlan:
     settings = job.settings
-    return plan_color(
-        head,
-        colorspace=settings.colorspace,
-        ocio=settings.ocio,
-        display_view=settings.display_view,
-        exposure=settings.exposure_stops,
-    )
+    plan = partial(plan_color, head, colorspace=settings.colorspace, ocio=settings.ocio)
+    view, stops = settings.display_view, settings.exposure_stops
+    if stops != "auto":
+        return plan(display_view=view, exposure=stops)
+    # A state that was handed on has decided it: its plates may be gone.
+    stops = auto_exposure(reader, plan()) if given is None else given.identity.exposure_stops
+    return replace(plan(display_view=view, exposure=stops), exposure_chosen_by="auto")
 
 
 def _first_readable(reader: PlateReader) -> PlateHeader:
@@ -218,7 +237,7 @@ def _headers(reader: PlateReader, needed: set[int], notices: list[str]) -> Itera
 
 def _identity(
     job: RenderJob,
-    reader: PlateReader,
+    reader: MaskedPlates,
     network: Network,
     canvas: Canvas,
     color: ColorPlan,
@@ -234,12 +253,14 @@ def _identity(
         weights_sha256=network.record.sha256,
         canvas=canvas,
         color=color.fingerprint(),
-        exposure_stops=settings.exposure_stops,
+        exposure_stops=color.exposure_stops,
         sparse=settings.sparse,
         device=network.device.name,
         kernels=network.device.kernels + record_of(attention),
         cuts=cuts.text,
         stabilised=STABILISER if settings.stabilise else "",
+        matte=reader.matte,
+        empty=reader.empty,
     )
 
 

@@ -48,7 +48,8 @@ class ShotIdentity:
     """What must be the same for two renders to be parts of one shot.
 
     `shot` is the sequence's name without its folder, since farms map paths; `cuts` is what decides where
-    the state begins anew (`CutPlan.text`); `stabilised`, the stabiliser by name, "" for none.
+    the state begins anew (`CutPlan.text`); `stabilised`, the stabiliser by name, "" for none; `matte` and `empty` are
+    what of the plates is ignored (`MaskedPlates`).
     """
 
     shot: str
@@ -64,6 +65,8 @@ class ShotIdentity:
     arithmetic: int = ARITHMETIC
     cuts: str = "none"
     stabilised: str = ""
+    matte: str = ""
+    empty: str = "seen"
 
     def differences(self, other: ShotIdentity, *, allow_device_change: bool = False) -> list[str]:
         """What differs, one phrase each, as "weights_sha256 is A, not B"."""

@@ -62,7 +62,7 @@ def any_job(draw: st.DrawFn) -> RenderJob:
         depth_layer=draw(st.sampled_from(["", "depth", "left"])),
         colorspace=draw(MAYBE_TEXT),
         ocio=draw(MAYBE_TEXT),
-        exposure_stops=draw(st.floats(-30, 30)),
+        exposure_stops=draw(st.floats(-30, 30) | st.just("auto")),
         device=draw(st.sampled_from(["auto", "cpu", "cuda:1"])),
         scan=draw(st.sampled_from(["auto", "torch", "mamba_ssm"])),
         missing=draw(st.sampled_from(flashdepth_vfx.MissingPolicy)),

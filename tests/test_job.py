@@ -34,7 +34,7 @@ jobs = st.builds(
         convention=st.sampled_from(Convention),
         upsampling=st.sampled_from(Upsampling),
         missing=st.sampled_from(MissingPolicy),
-        exposure_stops=st.floats(-30, 30),
+        exposure_stops=st.floats(-30, 30) | st.just("auto"),
         checkpoint_interval_frames=st.integers(1, 1000),
     ),
     state_in=st.none() | names,

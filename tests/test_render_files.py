@@ -69,7 +69,7 @@ def test_flashdepth_block_says_what_made_the_frame(kit: RenderKit) -> None:
     named = (
         "version weights weightsSha256 weightsLicense weightsCommercialUse device kernels color "
         "exposureStops networkSize canvas upsampling convention sceneUnit infiniteSky unit calibrated frame reset "
-        "nanCount infCount past settings cuts"
+        "nanCount infCount past settings cuts beside stabilised matte empty"
     )
     assert {f"flashdepth/{name}" for name in named.split(" ")} == block
     assert first["flashdepth/exposureStops"] == 0.5

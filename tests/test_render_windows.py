@@ -183,7 +183,7 @@ def test_premultiplied_plates_are_unpremultiplied_for_colour(kit: RenderKit) -> 
     plates = kit.shot((), data=window)
     write_plate(at(plates, 1), 1, data=window, alpha=alpha, rgb=rgb)
     probe = Probe()
-    run_with(probe, kit.job(plates, colorspace="Linear Rec.709 (sRGB)"))
+    run_with(probe, kit.job(plates, colorspace="Linear Rec.709 (sRGB)", empty="seen"))
     expected = srgb(color) * alpha[..., None] + srgb(light)[..., None] * (alpha == 0)[..., None]
     shown = probe.shown[0].permute(1, 2, 0).numpy()
     assert np.abs(shown - expected).max() < 2e-3

@@ -94,10 +94,13 @@ MAY_IMPORT = {
     "weights": {"errors", "io", "model"},
     "upsample": set(),
     "preprocess": {"errors", "plate", "settings", "upsample"},
+    "ignored": {"errors", "plate", "preprocess"},
+    "exposure": {"color", "errors", "io", "plate"},
+    "masks": {"errors", "io", "job", "plate", "settings"},
     "depth": {"errors", "plate", "settings"},
     "calibration": {"errors", "plate"},
     "camera": {"errors", "frames", "io", "pipeline", "plate", "settings"},
-    "depthsource": {"depth", "errors", "io", "pipeline", "plate", "settings"},
+    "depthsource": {"depth", "errors", "ignored", "io", "pipeline", "plate", "settings"},
     "shotrange": {
         "calibration", "depth", "depthsource", "errors", "frames", "job", "rangefile", "settings",
     },
@@ -113,8 +116,8 @@ MAY_IMPORT = {
     "carried": {"depth", "errors", "io", "plate", "settings"},
     "state": {"errors", "io", "model", "preprocess", "version"},
     "engine": {
-        "color", "depth", "device", "edges", "errors", "model", "plate", "preprocess", "settings", "stability",
-        "state", "transfer", "upsample",
+        "color", "depth", "device", "edges", "errors", "ignored", "model", "plate", "preprocess", "settings",
+        "stability", "state", "transfer", "upsample",
     },
     "measures": {"errors", "model", "plate", "preprocess", "settings"},
     "training": {
@@ -155,7 +158,7 @@ def test_model_needs_torch_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["io", "camera", "color", "frames", "plate", "job", "settings", "events"]
+    "name", ["io", "camera", "color", "frames", "masks", "plate", "job", "settings", "events"]
 )
 def test_what_reads_files_knows_no_torch(name: str) -> None:
     for path in room(name):

@@ -18,7 +18,8 @@ class ColorPlan:
     `config` is an `ocio://` URI or an absolute path. `colorspace` is the canonical name of the
     plate's space, `chosen_by` says whose choice that was. `linear` is where the config's own part
     ends and plain sRGB begins: a colour space or role of the config. `display` and `view` are both
-    None for the plain sRGB curve. `exposure_stops` is one number for the whole shot. `context` are
+    None for the plain sRGB curve. `exposure_stops` is one number for the whole shot; `exposure_chosen_by` is
+    empty where it was asked for, "auto" where it was measured. `context` are
     the OCIO context variables that the config mentions, with their values, so that a machine with
     another environment does the same. `pixels_hash` tells apart two files that share a config's
     name; it is empty for a config built into OCIO. `note` is what else the log must say.
@@ -36,6 +37,7 @@ class ColorPlan:
     context: tuple[tuple[str, str], ...] = ()
     pixels_hash: str = ""
     note: str = ""
+    exposure_chosen_by: str = ""
 
     @property
     def display_view(self) -> str | None:
@@ -51,14 +53,16 @@ class ColorPlan:
             "chosen_by": self.chosen_by,
             "display_view": self.display_view,
             "exposure_stops": self.exposure_stops,
+            "exposure_chosen_by": self.exposure_chosen_by or None,
             "note": self.note or None,
         }
 
     def sentence(self) -> str:
         """One line for the log: `colour: ACEScg (asked for) -> sRGB`."""
         text = f"colour: {self.colorspace} ({self.chosen_by}) -> {self.display_view or 'sRGB'}"
-        if self.exposure_stops:
-            text += f", exposure {self.exposure_stops:+g} stops"
+        chosen = f" ({self.exposure_chosen_by})" if self.exposure_chosen_by else ""
+        if self.exposure_stops or chosen:
+            text += f", exposure {self.exposure_stops:+g} stops{chosen}"
         if self.config_origin != "built in":
             text += f", config {self.config_name} ({self.config_origin})"
         return f"{text}; {self.note}" if self.note else text
