@@ -29,6 +29,7 @@ Examples:
   flashdepth convert depth/shot.####.exr -o metric/shot.####.exr --near 1.8 --far 40
   flashdepth convert metric/shot.####.exr -o p/shot.####.exr --position world --normals camera \\
       --camera track.usd --lens undistorted
+  flashdepth convert depth/%V/shot.####.exr -o z/%V/shot.####.exr --convention z --view left,right
 
 \b
 x and y of an anchor are full-size pixels from the bottom left, its distance is planar, in scene units.
@@ -83,6 +84,11 @@ _FILES = (
         help=f"Layer of the channel, of both.  [default: {ConvertJob.depth_layer}]",
     ),
     compression_option(ConvertJob.compression),
+    text(
+        "--view",
+        metavar="NAME|NAME,NAME|all",
+        help="View, also fills %V. Several get one scale, by the first, and one range, of all.",
+    ),
     flag("--overwrite", help="Replace what is there, its range too."),
 )
 _CAMERA = (
@@ -149,4 +155,5 @@ def command(as_json: bool, **given: Any) -> None:
     if as_json:
         hand_over(json.dumps(result.to_plain()), f"the depth is in {result.output}")
     else:
-        say(f"done: {len(result.frames)} written to {result.output}")
+        count = sum(map(len, result.views.values())) if result.views else len(result.frames)
+        say(f"done: {count} written to {result.output}")

@@ -67,7 +67,12 @@ class _Names(click.ParamType[tuple[str, ...]]):
 _SHOT = (
     _text("--layer", help="Layer of the EXR to take as the picture."),
     click.option("--channels", type=_Names(), help="One or three channels to take as the picture."),
-    _text("--view", help="View of a stereo EXR; also fills %V in names."),
+    _text(
+        "--view",
+        metavar="NAME|NAME,NAME|all",
+        help="View of a stereo EXR, also fills %V in names. Of several, each has its own state, and the first"
+        " decides the cuts: --view left,right.",
+    ),
     click.option("--start-frame", type=int, help="Number of a movie's first frame.  [default: 1]"),
 )
 _PART = (
@@ -155,6 +160,11 @@ _DEPTH = (
     _flag(
         "--stabilise",
         help="Take out flicker of the depth's scale and offset, frame by frame.",
+    ),
+    _flag(
+        "--append-part",
+        help="Write copies of the EXR plates, with the depth as one more part; the plate's own parts stay"
+        " as they are, byte for byte.",
     ),
 )
 _COLOR = (

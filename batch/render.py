@@ -13,7 +13,7 @@ from .debug import debug_option
 from .jobs import job_from, job_options
 from .progress import NAMES, open_progress
 from .signals import stop_on_signals
-from .streams import hand_over
+from .streams import hand_over, say
 
 __all__ = ["command"]
 
@@ -24,6 +24,8 @@ Examples:
   flashdepth render plate.####.exr -o depth/ --frames 1001-1100 --resume
   flashdepth render plate.####.exr -o depth/ --colorspace ACEScct --exposure 1
   flashdepth render plate.####.exr -o depth/ --matte-input rig.####.exr
+  flashdepth render plate.####.exr -o with_depth/plate.####.exr --append-part
+  flashdepth render stereo.####.exr -o depth/%V/stereo.####.exr --view all
   flashdepth render plate.####.exr -o depth/ --weights l --accept-license l
   flashdepth render --job job.json --device cuda:1 --progress json
 
@@ -51,6 +53,9 @@ def command(job: TextIO | None, progress: str, as_json: bool, **given: Any) -> N
     wanted = job_from(job, given)
     with stop_on_signals() as stop, open_progress(progress) as observer:
         result = flashdepth_vfx.render(wanted, observer=observer, stop=stop)
+    if isinstance(result, flashdepth_vfx.StereoResult):
+        for mismatch in result.mismatches:
+            say(f"stereo: {mismatch}")
     if as_json:
         told = json.dumps(flashdepth_vfx.result_to_plain(result))
         hand_over(told, f"the result is in {result.manifest}")

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from flashdepth_vfx.plate import Plate as Plate
     from flashdepth_vfx.plate import Window as Window
     from flashdepth_vfx.renderer import RenderResult as RenderResult
-    from flashdepth_vfx.renderer import render as render
     from flashdepth_vfx.serve import result_to_plain as result_to_plain
     from flashdepth_vfx.serve import run_worker as run_worker
     from flashdepth_vfx.settings import Convention as Convention
@@ -58,6 +57,8 @@ if TYPE_CHECKING:
     from flashdepth_vfx.shotinfo import ShotInfo as ShotInfo
     from flashdepth_vfx.shotinfo import inspect_shot as inspect_shot
     from flashdepth_vfx.state import ShotState as ShotState
+    from flashdepth_vfx.views import StereoResult as StereoResult
+    from flashdepth_vfx.views import render as render
 
 __version__ = VERSION
 
@@ -88,6 +89,7 @@ _HOME = {
     "ShotState": "state",
     "Space": "settings",
     "Started": "events",
+    "StereoResult": "views",
     "Upsampling": "settings",
     "UsageError": "errors",
     "Warned": "events",
@@ -96,7 +98,7 @@ _HOME = {
     "find_cuts": "shotcuts",
     "inspect_shot": "shotinfo",
     "job_schema": "job",
-    "render": "renderer",
+    "render": "views",
     "result_to_plain": "serve",
     "run_worker": "serve",
     "to_line": "events",

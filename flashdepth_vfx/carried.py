@@ -25,7 +25,13 @@ class CarriedChannels:
     beside their depth, or have some that this version does not know.
     """
 
-    def __init__(self, pattern: str, channel: str, told: Mapping[int, Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        pattern: str,
+        channel: str,
+        told: Mapping[int, Mapping[str, Any]],
+        view: str | None = None,
+    ) -> None:
         said = {frame: str(each.get(_BESIDE, "none")) for frame, each in told.items()}
         first = min(said)
         other = next((frame for frame in said if said[frame] != said[first]), None)
@@ -38,7 +44,9 @@ class CarriedChannels:
             raise PlateError(Path(pattern), f"has {said[first]} beside its depth, not known here")
         # Those that belong together are three, and read in one pass, as a picture is.
         self._readers = {
-            part: open_plates(pattern, channels=tuple(channel_beside(channel, n) for n in part))
+            part: open_plates(
+                pattern, channels=tuple(channel_beside(channel, n) for n in part), view=view
+            )
             for part in sets
         }
 

@@ -21,12 +21,14 @@ _LONGEST_TEXT = 120
 @dataclass(frozen=True)
 class CutPlan:
     """`seen` are all frames that the network may see, in order; `listed` those of them that begin a take,
-    or None where pictures decide. `text` tells apart what decides otherwise.
+    or None where pictures decide. `text` tells apart what decides otherwise. `watched` are the plates whose
+    pictures decide, where those are another view's.
     """
 
     seen: tuple[int, ...]
     listed: frozenset[int] | None
     text: str
+    watched: PlateReader | None = None
 
     @property
     def from_pictures(self) -> bool:
@@ -45,7 +47,11 @@ class CutPlan:
         own = reader.stamp(frame)
         if reader.sequential:
             return own
-        return "+".join((own, *(reader.stamp(later) for later in self.deciding_after(frame))))
+        deciding = reader if self.watched is None else self.watched
+        stamps = [deciding.stamp(later) for later in self.deciding_after(frame)]
+        if self.watched is not None:
+            stamps.append(self.watched.stamp(frame))
+        return "+".join((own, *stamps))
 
 
 def plan_cuts(

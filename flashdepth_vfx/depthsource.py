@@ -8,14 +8,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from flashdepth_vfx.depth import DepthCode
+from flashdepth_vfx.depthfile import code_said_by
 from flashdepth_vfx.errors import PlateError
 from flashdepth_vfx.ignored import seen_part
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.io.exr_writer import ExrDepthWriter, is_ours
 from flashdepth_vfx.pipeline import each_header, read_ahead
 from flashdepth_vfx.plate import FloatArray, Plate
-from flashdepth_vfx.settings import NORMALISED, Convention, SceneUnit
 
 __all__ = ["DepthSource"]
 
@@ -28,9 +27,11 @@ class DepthSource:
     Raises `PlateError` for a frame that is torn, or no depth of ours.
     """
 
-    def __init__(self, reader: PlateReader, channel: str, workers: int) -> None:
+    def __init__(
+        self, reader: PlateReader, channel: str, workers: int, view: str | None = None
+    ) -> None:
         self.reader, self._workers = reader, workers
-        self._files = ExrDepthWriter(reader.sequence, channel=channel)
+        self._files = ExrDepthWriter(reader.sequence, channel=channel, view=view)
         self.given = dict(each_header(reader.frames, self._attributes))
 
     @property
@@ -53,7 +54,7 @@ class DepthSource:
 
         Raises `PlateError` where it does not say, or cannot be turned back.
         """
-        code = _code_said_by(self.given[plate.header.frame], plate.header.path)
+        code = code_said_by(self.given[plate.header.frame], plate.header.path)
         return code.decode(np.ascontiguousarray(plate.rgb[..., 0] if pixels is None else pixels))
 
     def read(self, frame: int) -> tuple[Plate, FloatArray]:
@@ -72,22 +73,3 @@ class DepthSource:
         if found is None or not is_ours(found):
             raise PlateError(self.reader.path(frame), "is not depth of ours; render it first")
         return found
-
-
-def _code_said_by(told: Mapping[str, Any], path: Path) -> DepthCode:
-    """How a file of ours is to be read."""
-    try:
-        convention = Convention(told.get("flashdepth/convention", ""))
-        unit = SceneUnit(told.get("flashdepth/sceneUnit", "m"))
-    except ValueError as unknown:
-        raise PlateError(
-            path, f"its header does not say what its pixels are ({unknown})"
-        ) from unknown
-    lost = f"is {convention}" if convention in NORMALISED else ""
-    if "flashdepth/distance" in told:
-        lost = "is distance along the ray"
-    if lost:
-        raise PlateError(
-            path, f"{lost}, which cannot be turned back; convert what it was made from"
-        )
-    return DepthCode(convention, unit)

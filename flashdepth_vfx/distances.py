@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
@@ -25,12 +26,14 @@ from flashdepth_vfx.shotrange import measured_range
 __all__ = ["find_calibration"]
 
 
-def find_calibration(job: ConvertJob, source: DepthSource) -> Calibration | None:
+def find_calibration(job: ConvertJob, views: Sequence[DepthSource]) -> Calibration | None:
     """Scale and shift by anchors, by a layer, or by near and far; None where the job has none of them.
+
+    Distances are those in the first of `views`, near and far those of all.
 
     Raises `SettingsError`, `CalibrationError`, and what the plates of a layer deserve.
     """
-    metres = job.scene_unit.metres
+    source, metres = views[0], job.scene_unit.metres
     if job.reference is not None:
         return _against(job, job.reference, source)
     if job.anchors:
@@ -38,7 +41,7 @@ def find_calibration(job: ConvertJob, source: DepthSource) -> Calibration | None
         values = _values(anchors, source)
         return calibrate(values, [anchor.distance * metres for anchor in anchors])
     if job.near is not None and job.far is not None and job.convention not in NORMALISED:
-        span = measured_range(source, None)
+        span = measured_range(views, None)
         return calibrate_range(span.near_per_m, span.far_per_m, job.near * metres, job.far * metres)
     return None
 

@@ -169,8 +169,12 @@ class DiskFullError(OutputError):
 
     exit_code = 75
 
-    def __init__(self, path: str | Path) -> None:
-        super().__init__(path, "no space left on the device; free some and run again with --resume")
+    def __init__(
+        self,
+        path: str | Path,
+        reason: str = "no space left on the device; free some and run again with --resume",
+    ) -> None:
+        super().__init__(path, reason)
 
 
 class OutputExistsError(OutputError):

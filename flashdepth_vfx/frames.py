@@ -13,7 +13,7 @@ from fileseq.frameset import FrameSet
 
 from flashdepth_vfx.errors import FrameRangeError, UsageError
 
-__all__ = ["IMAGE_SUFFIXES", "FrameRange", "FrameSequence"]
+__all__ = ["IMAGE_SUFFIXES", "FrameRange", "FrameSequence", "fill_view"]
 
 IMAGE_SUFFIXES = frozenset(
     (".exr", ".sxr", ".mxr", ".dpx", ".cin", ".tif", ".tiff", ".png", ".jpg", ".jpeg")
@@ -95,7 +95,7 @@ class FrameSequence:
         `UsageError` for two patterns in one name, a pattern in the name of a folder that is not
         there, or `%V` without a view.
         """
-        filled = _fill_view(text, view)
+        filled = fill_view(text, view)
         path = Path(filled).expanduser()
         if any(_PADDING.search(folder.name) and _is_absent(folder) for folder in path.parents):
             raise UsageError(
@@ -170,7 +170,8 @@ def _is_absent(folder: Path) -> bool:
         return False
 
 
-def _fill_view(text: str, view: str | None) -> str:
+def fill_view(text: str, view: str | None) -> str:
+    """A path with `%V` as the view's name and `%v` as its first letter. Raises `UsageError` without a view."""
     if "%V" not in text and not re.search(r"%v", text):
         return text
     if view is None:

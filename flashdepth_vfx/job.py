@@ -33,7 +33,8 @@ class Shot:
     """One continuous take on disk: the life of the state.
 
     `input` is a pattern, a folder, a still or a movie. `layer`, `channels` and `view` choose among
-    what an EXR holds; `start_frame` numbers the frames of a movie.
+    what an EXR holds; `view` may name several, as "left,right" or "all", the first being the hero.
+    `start_frame` numbers the frames of a movie.
     """
 
     input: str
@@ -122,6 +123,9 @@ class ConvertJob:
     `position` and `normals` add layers, and `ray_distance` makes of `z` the distance along the ray. They take the
     camera that the depth's own headers have, or `camera`, a file (`camera_path` names one of several in USD, its
     lengths are in `camera_unit`); and the lens, `undistorted` or by the maps of `stmap`.
+
+    `view` is that of a file that has several, and may name several, as "left,right" or "all": they are converted
+    alike, by what is measured in the first.
     """
 
     input: str
@@ -147,6 +151,7 @@ class ConvertJob:
     camera_unit: SceneUnit | None = None
     lens: Literal["undistorted"] | None = None
     stmap: str | None = None
+    view: str | None = None
 
     def __post_init__(self) -> None:
         for name, kind in _CHOICES.items():

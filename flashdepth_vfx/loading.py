@@ -38,5 +38,13 @@ def load_step(plan: ShotPlan, step: Step) -> Loaded | None:
         reason = f"its data window {window} left the canvas {canvas} while the shot was rendered"
         raise PlateSizeError(plate.header.path, f"{reason}; run again when all plates are there")
     prepared = plan.engine.prepare(plate, stamp)
-    picture = small_picture(prepared.pixels) if plan.cuts.from_pictures else None
+    picture = _deciding(plan, prepared) if plan.cuts.from_pictures else None
     return Loaded(prepared, picture, read - began, time.perf_counter() - read)
+
+
+def _deciding(plan: ShotPlan, prepared: PreparedFrame) -> Picture:
+    """What tells whether a take begins: this view's picture, or that of the view that decides for all."""
+    if plan.cuts.watched is None:
+        return small_picture(prepared.pixels)
+    plate = plan.cuts.watched.read(prepared.header.frame)
+    return small_picture(plan.engine.prepare(plate).pixels)

@@ -47,6 +47,7 @@ _OF_PIXELS = (
     "stabilised",
     "matte",
     "empty",
+    "besidePlate",
 )
 
 
@@ -123,6 +124,8 @@ def settings_hash(identity: ShotIdentity, settings: RenderSettings) -> str:
         "compression": settings.compression,
         "beside": settings.beside,
     }
+    if settings.append_part:
+        facts["append_part"] = True
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -161,6 +164,8 @@ def frame_block(
         "settings": settings_hash(identity, settings),
         **_of_frame(record),
     }
+    if settings.append_part:
+        block["besidePlate"] = 1
     return {f"flashdepth/{name}": value for name, value in block.items()}
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flashdepth_vfx.depth import DepthRange
-from flashdepth_vfx.errors import SettingsError
+from flashdepth_vfx.errors import OutputExistsError, SettingsError
 from flashdepth_vfx.frames import FrameSequence
 from flashdepth_vfx.io.atomic import atomic_write_bytes, make_folder
 from flashdepth_vfx.shotfolder import ShotFolder
 
-__all__ = ["RangeFile", "read_range", "write_range"]
+__all__ = ["RangeFile", "range_to_keep", "read_range", "write_range"]
 
 _FORMAT = "flashdepth-range/1"
 
@@ -63,6 +63,23 @@ def read_range(output: FrameSequence) -> RangeFile | None:
     """The range that an output has; None for a new one. Raises `SettingsError` for one that is damaged."""
     path = _range_path(output)
     return RangeFile.read(path) if path.exists() else None
+
+
+def range_to_keep(
+    output: FrameSequence, source: FrameSequence, span: DepthRange, *, overwrite: bool
+) -> RangeFile | None:
+    """The file of the range of `source`, where the output has none yet, or one that may be replaced.
+
+    Raises `OutputExistsError` where it has another range.
+    """
+    kept = None if overwrite else read_range(output)
+    if kept is None:
+        return RangeFile.made(source, span)
+    if kept.of(source) != span:
+        raise OutputExistsError(
+            output.folder, f"holds frames of another range ({kept}); --overwrite replaces it"
+        )
+    return None
 
 
 def write_range(output: FrameSequence, found: RangeFile) -> None:

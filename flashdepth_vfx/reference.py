@@ -11,7 +11,7 @@ from flashdepth_vfx.io import open_plates
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.plate import FloatArray, Window
 
-__all__ = ["open_reference", "sampled_pairs"]
+__all__ = ["open_reference", "sampled_pairs", "view_of_reference"]
 
 #: Of a frame, rows and columns apart: enough to know a scale, few enough for a thousand frames.
 _LATTICE = 48
@@ -35,6 +35,20 @@ def open_reference(pattern: str, layer: str, view: str | None) -> PlateReader:
         if name in channels:
             return open_plates(pattern, channels=(name,), view=view)
     raise NoSuchChannelError(looking.name, "layer", layer, channels)
+
+
+def view_of_reference(pattern: str, view: str | None) -> str | None:
+    """The reference's view that goes with `view` of the depth; None where it has no views.
+
+    Raises as `open_plates` does.
+    """
+    if view is None or "%V" in pattern or "%v" in pattern:
+        return view
+    reader = open_plates(pattern)
+    try:
+        return view if view in reader.header(reader.frames[0]).views else None
+    finally:
+        reader.close()
 
 
 def sampled_pairs(

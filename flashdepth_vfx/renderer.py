@@ -31,6 +31,7 @@ from flashdepth_vfx.schedule import Action, Step
 from flashdepth_vfx.shotplan import ShotPlan, plan_shot
 from flashdepth_vfx.state import ShotState, save_state
 from flashdepth_vfx.takes import MEMORY, Turn, in_takes
+from flashdepth_vfx.viewturn import ViewTurn
 from flashdepth_vfx.workers import one_core_an_operation, usable_cores, worker_count
 
 __all__ = ["RenderResult", "render"]
@@ -70,14 +71,16 @@ def render(
     observer: Observer | None = None,
     stop: threading.Event | None = None,
     networks: Networks | None = None,
+    turn: ViewTurn | None = None,
 ) -> RenderResult:
-    """Render a shot, or the part of it that is asked for and not there yet.
+    """Render one view of a shot, or the part of it that is asked for and not there yet.
 
     `observer` is told what happens, on this thread. Setting `stop` ends the render after the frame in
-    hand, with the state saved, by raising `Interrupted`. `networks` keeps weights loaded between calls.
-    Raises every `FlashDepthError`; what was written by then is whole, and `resume` goes on from there.
+    hand, with the state saved, by raising `Interrupted`. `networks` keeps weights loaded between calls;
+    `turn` says which others the view has to agree with. Raises every `FlashDepthError`; what was written
+    by then is whole, and `resume` goes on from there.
     """
-    plan = plan_shot(job, networks or Networks())
+    plan = plan_shot(job, networks or Networks(), turn)
     try:
         return _Run(plan, Reporter(plan, observer), stop or threading.Event()).to_the_end()
     finally:

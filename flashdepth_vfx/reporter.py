@@ -174,7 +174,7 @@ class Reporter:
     def _facts(self) -> dict[str, str]:
         plan = self._plan
         identity, record = plan.identity, plan.network.record
-        canvas, start = identity.canvas, plan.start
+        canvas, start, view = identity.canvas, plan.start, plan.job.shot.view
         return {
             "flashdepth": VERSION,
             "host": platform.node(),
@@ -183,7 +183,7 @@ class Reporter:
             "weights": f"{record.name} {record.sha256[:16]} "
             f"({record.license}; commercial use: {record.commercial_use})",
             "settings": settings_hash(identity, plan.job.settings),
-            "plates": plan.reader.name,
+            "plates": plan.reader.name + (f", view {view}" if view else ""),
             "frames": plan.asked or "none",
             "canvas": f"{canvas.window} -> {canvas.width}x{canvas.height}",
             "color": plan.color.sentence().removeprefix("colour: "),

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from flashdepth_vfx.errors import FlashDepthError, Interrupted, UsageError
 from flashdepth_vfx.events import (
     Finished,
@@ -80,7 +82,15 @@ def run_worker(*, grace_seconds: float = 60.0, debug: bool = False) -> int:
 
 def result_to_plain(result: RenderResult) -> dict[str, Any]:
     """A `RenderResult` as plain JSON values; of the state, what it waits for."""
+    from flashdepth_vfx.views import StereoResult
+
     state = result.state
+    several: dict[str, Any] = {}
+    if isinstance(result, StereoResult):
+        several["views"] = {name: result_to_plain(one) for name, one in result.views.items()}
+        several["mismatches"] = [
+            {**msgspec.to_builtins(one), "frames": list(one.frames)} for one in result.mismatches
+        ]
     return {
         "frames_written": list(result.frames_written),
         "frames_kept": list(result.frames_kept),
@@ -89,6 +99,7 @@ def result_to_plain(result: RenderResult) -> dict[str, Any]:
         "state": None
         if state is None
         else {"next_frame": state.next_frame, "frames_seen": state.frames_seen},
+        **several,
     }
 
 
@@ -175,7 +186,7 @@ class _Worker:
 
     def _render(self, task: _Task, networks: Networks) -> bool:
         """Render, and say how it ended. True when it was interrupted."""
-        from flashdepth_vfx.renderer import render
+        from flashdepth_vfx.views import render
 
         kind = "finished"
         facts: dict[str, Any] = {}

@@ -131,6 +131,7 @@ class Empty(StrEnum):
 class RenderSettings:
     """Everything that decides pixels, apart from the plates themselves.
 
+    `append_part` writes copies of the plates, with the depth as one more part.
     `cuts` is "none", "auto" or a file that lists them; None is auto for movies, none for sequences.
     `matte` is a layer or channel of the plates, or of `matte_input`, a sequence or a still of the plates' format;
     pixels above `matte_threshold` (0..1, after `matte_invert`) are ignored. `exposure_stops` "auto" is one
@@ -167,6 +168,7 @@ class RenderSettings:
     matte_invert: bool = False
     matte_threshold: float = 0.1
     empty: Empty = Empty.IGNORED
+    append_part: bool = False
 
     def __post_init__(self) -> None:
         # A plain word, as notebooks give it, is not the enum's member: it would pass for another.
@@ -195,6 +197,7 @@ class RenderSettings:
         if stops != "auto" and not in_range:
             raise SettingsError(f"exposure {stops}: give stops between -30 and 30, or auto")
         self._check_matte()
+        self._check_part()
 
     def _check_matte(self) -> None:
         if not 0.0 <= self.matte_threshold < 1.0:
@@ -207,6 +210,14 @@ class RenderSettings:
         if untold and (self.matte_invert or self.matte_threshold != RenderSettings.matte_threshold):
             raise SettingsError(
                 "--matte-invert and --matte-threshold need --matte or --matte-input: the matte"
+            )
+
+    def _check_part(self) -> None:
+        if self.append_part and not self.depth_layer:
+            raise SettingsError("--append-part: a part has a name; give one with --depth-layer")
+        if self.append_part and self.missing is MissingPolicy.HOLD:
+            raise SettingsError(
+                "--append-part: a held frame has no plate to stand beside; use --missing skip"
             )
 
     @property

@@ -24,10 +24,13 @@ _STATE_NAME = re.compile(r"state\.(-?\d{7,})\.safetensors")
 
 
 class ShotFolder:
-    """`<name>.flashdepth/` of one output. It is made when the first thing is put into it."""
+    """`<name>.flashdepth/` of one output. It is made when the first thing is put into it.
 
-    def __init__(self, output: FrameSequence) -> None:
-        self.path = output.folder / f"{output.name}.flashdepth"
+    A `view` that shares its files with others has a folder of its own in there.
+    """
+
+    def __init__(self, output: FrameSequence, view: str | None = None) -> None:
+        self.path = output.folder / f"{output.name}.flashdepth" / (view or "")
 
     def manifest_path(self, frames: str) -> Path:
         """Where the manifest of a rendered range lives."""

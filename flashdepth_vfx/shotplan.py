@@ -5,17 +5,17 @@ Nothing is written here: a job that cannot be rendered leaves no trace on disk.
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from flashdepth_vfx.beside import beside_writer, expect_frames, require_space
 from flashdepth_vfx.color import ColorPlan, ColorTransform, plan_color
 from flashdepth_vfx.cutplan import CutPlan, plan_cuts
 from flashdepth_vfx.engine import DepthEngine
-from flashdepth_vfx.errors import FlashDepthError, FrameRangeError, NoSuchChannelError, PlateError
+from flashdepth_vfx.errors import FrameRangeError
 from flashdepth_vfx.exposure import auto_exposure
 from flashdepth_vfx.frames import FrameRange
 from flashdepth_vfx.io.contract import PlateReader
@@ -26,15 +26,16 @@ from flashdepth_vfx.masks import MaskedPlates, mask_plates
 from flashdepth_vfx.model.attention import Choice, choice_in, record_of
 from flashdepth_vfx.networks import Network, Networks
 from flashdepth_vfx.outputs import frames_kept, output_sequence, refuse_input_as_output
-from flashdepth_vfx.pipeline import each_header
 from flashdepth_vfx.plate import PlateHeader, Window
-from flashdepth_vfx.preprocess import Canvas, plan_canvas, shot_window
+from flashdepth_vfx.preprocess import Canvas, plan_canvas
 from flashdepth_vfx.resume import doubt_about, find_start, pasts_of, state_given
 from flashdepth_vfx.schedule import Action, Step, plan_steps
 from flashdepth_vfx.shotfolder import ShotFolder
 from flashdepth_vfx.shotinfo import open_shot
+from flashdepth_vfx.shotwindow import canvas_window, first_readable
 from flashdepth_vfx.stability import STABILISER
 from flashdepth_vfx.state import ShotIdentity, ShotState
+from flashdepth_vfx.viewturn import ViewTurn
 
 __all__ = ["ShotPlan", "plan_shot"]
 
@@ -70,40 +71,43 @@ class ShotPlan:
         return tuple(Step(frame, Action.SEE, write=False) for frame in after)
 
 
-def plan_shot(job: RenderJob, networks: Networks) -> ShotPlan:
-    """Decide everything about a job. Raises whatever `FlashDepthError` the job deserves."""
+def plan_shot(job: RenderJob, networks: Networks, turn: ViewTurn | None = None) -> ShotPlan:
+    """Decide everything about a job, which is one view's `turn` where several are rendered.
+
+    Raises whatever `FlashDepthError` the job deserves.
+    """
     reader = open_shot(job.shot)
     try:
-        return _plan(job, reader, networks)
+        return _plan(job, reader, networks, turn)
     except BaseException:
         reader.close()
         raise
 
 
-def _plan(job: RenderJob, plates: PlateReader, networks: Networks) -> ShotPlan:
-    writer = _writer(job, plates)
+def _plan(job: RenderJob, plates: PlateReader, nets: Networks, turn: ViewTurn | None) -> ShotPlan:
+    writer = _writer(job, plates, turn)
     given = state_given(job, plates)
     steps = _steps(job, plates, given)
-    cuts = _cuts(job, plates, given)
+    cuts = _cuts(job, plates, given, turn)
     refuse_input_as_output(job, plates, writer, steps)
     notices: list[str] = []
-    head = _first_readable(plates)
-    needed = {step.frame for step in steps if step.action is Action.SEE}
-    window = shot_window(_headers(plates, needed, notices))
+    expected = expect_frames(writer, steps, turn, notices)
+    head = first_readable(plates)
+    window = canvas_window(job, plates, steps, turn, notices)
     reader = _masked(job, plates, writer, steps, given)
     color = _color(job, head, reader, given)
-    network = networks.open(job.settings)
+    network = nets.open(job.settings)
     canvas = _canvas(job, network, window, head.pixel_aspect, given)
-    folder = ShotFolder(writer.sequence)
+    folder = ShotFolder(writer.sequence, turn.name if turn and turn.one_file else None)
     attention = network.attention(canvas, _attention_before(folder, given))
     identity = _identity(job, reader, network, canvas, color, cuts, attention)
     pasts = pasts_of(reader, cuts, steps, given)
     ours = frame_block(identity, job.settings, network.record, color.sentence(), FrameRecord(0))
     kept = frames_kept(job, writer, steps, identity, ours, pasts)
+    require_space(writer, expected, frozenset(kept.records))
     done, shapes = frozenset(kept.records), network.state_shapes
     start = find_start(job, folder, steps, identity, given, pasts, done, shapes, notices)
     notices += [network.device.notice, *network.notices(identity.canvas), kept.notice]
-    notices.append(doubt_about(given, reader, cuts))
     return ShotPlan(
         job=job,
         reader=reader,
@@ -118,13 +122,15 @@ def _plan(job: RenderJob, plates: PlateReader, networks: Networks) -> ShotPlan:
         frames_kept=kept.records,
         holes=tuple(step.frame for step in steps if step.action is not Action.SEE),
         asked=str(FrameRange.of(step.frame for step in steps if step.write)),
-        notices=tuple(notice for notice in notices if notice),
+        notices=tuple(n for n in (*notices, doubt_about(given, reader, cuts)) if n),
     )
 
 
-def _writer(job: RenderJob, reader: PlateReader) -> ExrDepthWriter:
+def _writer(job: RenderJob, reader: PlateReader, turn: ViewTurn | None) -> ExrDepthWriter:
     settings = job.settings
     output = output_sequence(job.output, reader, job.shot.view, "_depth")
+    if settings.append_part or (turn is not None and turn.one_file):
+        return beside_writer(job, reader, output, first_readable(reader).kind, turn)
     return ExrDepthWriter(output, channel=settings.depth_channel, compression=settings.compression)
 
 
@@ -142,13 +148,20 @@ def _steps(job: RenderJob, reader: PlateReader, given: ShotState | None) -> tupl
     )
 
 
-def _cuts(job: RenderJob, reader: PlateReader, given: ShotState | None) -> CutPlan:
-    return plan_cuts(
+def _cuts(
+    job: RenderJob, reader: PlateReader, given: ShotState | None, turn: ViewTurn | None
+) -> CutPlan:
+    plan = plan_cuts(
         job.settings.cuts,
         reader,
         sparse=job.frame_range if job.settings.sparse else None,
         waits_for=None if given is None else given.next_frame,
     )
+    if turn is None or turn.is_hero or not plan.from_pictures:
+        return plan
+    # What one eye sees a frame earlier than the other must not part their takes.
+    hero = open_shot(replace(job.shot, view=turn.hero))
+    return replace(plan, watched=hero, text=f"{plan.text} of view {turn.hero}")
 
 
 def _masked(
@@ -179,14 +192,6 @@ def _color(
     return replace(plan(display_view=view, exposure=stops), exposure_chosen_by="auto")
 
 
-def _first_readable(reader: PlateReader) -> PlateHeader:
-    """The first header of the sequence, past frames that are damaged or still on their way."""
-    for frame in reader.frames[:-1]:
-        with contextlib.suppress(PlateError, NoSuchChannelError):
-            return reader.header(frame)
-    return reader.header(reader.frames[-1])
-
-
 def _attention_before(folder: ShotFolder, given: ShotState | None) -> Choice:
     """What an earlier part of this shot ran, so that this one rounds as it did."""
     state = given or next(folder.states(sys.maxsize, []), None)
@@ -211,28 +216,6 @@ def _engine(
         edge_layers=job.settings.edge_layers,
         stabilise=job.settings.stabilise,
     )
-
-
-def _headers(reader: PlateReader, needed: set[int], notices: list[str]) -> Iterator[PlateHeader]:
-    """The headers of the whole sequence on disk, whatever part of it is rendered."""
-    if reader.sequential:
-        yield reader.header(reader.frames[0])
-        return
-
-    def header_of(frame: int) -> PlateHeader | FlashDepthError:
-        try:
-            return reader.header(frame)
-        except (PlateError, NoSuchChannelError) as error:
-            # A frame that this render does not need may still be on its way to the disk.
-            if frame in needed:
-                raise
-            return error
-
-    for _, found in each_header(reader.frames, header_of):
-        if isinstance(found, PlateHeader):
-            yield found
-        else:
-            notices.append(f"not counted in the shot's canvas: {found}")
 
 
 def _identity(

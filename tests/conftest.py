@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +108,20 @@ def flashdepth(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
         return run_command(arguments, tmp_path)
 
     return run
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, in memory; `resize` makes it larger."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = shutil.which("mount")
+    made = command and subprocess.run(
+        [command, "-t", "tmpfs", "-o", "size=300k", "small", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if not made or made.returncode:
+        pytest.skip("a full disk cannot be made here: mounting a small tmpfs is not allowed")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -118,7 +118,7 @@ def test_a_frame_of_several_anchors_is_read_once(kit: RenderKit) -> None:
     # out of order, and their own values each: the left half is 20, the right one 10 and then 40
     anchors = ("120,20,2=1", "20,10,1=2", "120,20,1=4", "20,30,2=2")
     job = ConvertJob(input=pattern, output="unused.####.exr", convention=Z, anchors=anchors)
-    found = find_calibration(job, source)
+    found = find_calibration(job, (source,))
     assert found is not None
     assert found.worst < 1e-3
     assert counting.reads == {1: 1, 2: 1}

@@ -16,23 +16,6 @@ from render_kit import RenderKit, at, run, same, start_process, states_in, tempo
 from flashdepth_vfx.errors import DiskFullError, FlashDepthError, OutputError, UsageError
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, in memory; `resize` makes it larger."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = shutil.which("mount")
-    made = command and subprocess.run(
-        [command, "-t", "tmpfs", "-o", "size=300k", "small", str(folder)],
-        capture_output=True,
-        check=False,
-    )
-    if not made or made.returncode:
-        pytest.skip("a full disk cannot be made here: mounting a small tmpfs is not allowed")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 def resize(disk: Path, size: str) -> None:
     subprocess.run(["mount", "-o", f"remount,size={size}", str(disk)], check=True)
 

@@ -100,7 +100,7 @@ MAY_IMPORT = {
     "depth": {"errors", "plate", "settings"},
     "calibration": {"errors", "plate"},
     "camera": {"errors", "frames", "io", "pipeline", "plate", "settings"},
-    "depthsource": {"depth", "errors", "ignored", "io", "pipeline", "plate", "settings"},
+    "depthsource": {"depthfile", "errors", "ignored", "io", "pipeline", "plate", "settings"},
     "shotrange": {
         "calibration", "depth", "depthsource", "errors", "frames", "job", "rangefile", "settings",
     },
@@ -129,6 +129,16 @@ MAY_IMPORT = {
         "training", "version",
     },
     # It measures what a render does, and is no part of one.
+    "viewturn": {"errors", "frames"},
+    "parallax": {"plate"},
+    "depthfile": {"depth", "errors", "frames", "io", "settings"},
+    "beside": {"errors", "frames", "io", "job", "plate", "schedule", "settings", "viewturn"},
+    "stereo": {
+        "depthfile", "depth", "io", "job", "outputs", "parallax", "plate", "preprocess", "shotinfo",
+    },
+    "views": {
+        "errors", "events", "frames", "job", "networks", "renderer", "shotinfo", "stereo", "viewturn",
+    },
     "bench": {
         "device", "engine", "errors", "io", "job", "lazy", "model", "networks", "pipeline", "renderer", "settings",
         "shotplan", "state", "version", "weights", "workers",

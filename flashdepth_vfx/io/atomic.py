@@ -16,11 +16,19 @@ import secrets
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from flashdepth_vfx.errors import DiskFullError, OutputError
 
-__all__ = ["atomic_write_bytes", "make_folder", "process_space", "sweep_orphans"]
+__all__ = [
+    "atomic_write",
+    "atomic_write_bytes",
+    "make_folder",
+    "process_space",
+    "sweep_orphans",
+]
 
 #: A temporary of another host, or of a process number that is in use again, is an orphan after this.
 ORPHAN_AGE_S = 86_400.0
@@ -29,19 +37,31 @@ _TEMPORARY = re.compile(
     r"\..*\.(?P<host>[A-Za-z0-9_-]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp", re.DOTALL
 )
 _NAME_BYTES = 120
+#: What is gathered of small pieces before it goes to the disk.
+_BUFFER_BYTES = 1 << 20
 
 
 def atomic_write_bytes(path: Path, data: bytes | memoryview) -> int:
-    """Put `data` at `path`, whole or not at all, and return its bytes. Makes the folder.
+    """Put `data` at `path`, as `atomic_write` does, and return its bytes."""
 
-    The file's mode follows the umask. A file that was there is replaced in one step; after a failure it
-    is as it was, and nothing else is left. Raises `DiskFullError`, `OutputError`.
+    def fill(file: BinaryIO) -> None:
+        file.write(data)
+
+    return atomic_write(path, fill)
+
+
+def atomic_write(path: Path, fill: Callable[[BinaryIO], None]) -> int:
+    """Put what `fill` writes at `path`, whole or not at all, and return its bytes. Makes the folder.
+
+    `fill` may go back in the file. The file's mode follows the umask. A file that was there is replaced
+    in one step; after a failure it is as it was, and nothing else is left. Raises `DiskFullError`,
+    `OutputError`, and what `fill` raises of its own.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.parent / _temporary_name(path.name)
         try:
-            _write_through(temporary, data)
+            size = _write_through(temporary, fill)
             os.replace(temporary, path)  # noqa: PTH105 - one system call, named as the man page does
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -49,7 +69,7 @@ def atomic_write_bytes(path: Path, data: bytes | memoryview) -> int:
     except OSError as error:
         raise _as_output_error(path, error) from error
     _sync_folder(path.parent)
-    return len(data)
+    return size
 
 
 def make_folder(folder: Path) -> None:
@@ -110,16 +130,16 @@ def process_space() -> str:
     return f"{host}-{hashlib.sha256(f'{boot}{numbers}'.encode()).hexdigest()[:8]}"
 
 
-def _write_through(path: Path, data: bytes | memoryview) -> None:
+def _write_through(path: Path, fill: Callable[[BinaryIO], None]) -> int:
     # Mode 0666 less the umask, as any program's new file; tempfile's 0600 would lock out the farm.
     descriptor = os.open(
         path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
     )
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
+    with os.fdopen(descriptor, "wb", buffering=_BUFFER_BYTES) as file:
+        fill(file)
+        file.flush()
         os.fsync(file.fileno())
+        return os.fstat(file.fileno()).st_size
 
 
 def _sync_folder(folder: Path) -> None:

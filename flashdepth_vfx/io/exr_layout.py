@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 from flashdepth_vfx.errors import CorruptPlateError
 from flashdepth_vfx.plate import Window
 
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "ExrPart", "check_whole", "check_window", "read_layout"]
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "ExrPart",
+    "check_whole",
+    "check_window",
+    "layout_in",
+    "read_layout",
+]
 
 #: The largest picture that is read: pixels on a side of either window, and in all.
 MAX_SIDE = 32_768
@@ -48,7 +56,8 @@ _ROWS = (1, 1, 1, 16, 32, 16, 32, 32, 32, 256, 256, 32, 256, 1)
 class ExrPart:
     """One part: its names, windows and the place of its table of `chunks` offsets in the file.
 
-    `made_here`: this package wrote it, by its own mark.
+    `made_here`: this package wrote it, by its own mark. `numbered`: each of its chunks begins with the number
+    of the part, as in a multipart file, which may have but one.
     """
 
     name: str | None
@@ -60,6 +69,7 @@ class ExrPart:
     chunks: int
     table: int
     made_here: bool
+    numbered: bool
 
 
 @dataclass(frozen=True)
@@ -82,12 +92,15 @@ def read_layout(path: Path) -> tuple[ExrPart, ...]:
     a window beyond `MAX_SIDE` or `MAX_PIXELS`; `OSError` as `open` does.
     """
     with path.open("rb") as file:
-        try:
-            return _read_parts(path, file)
-        except (struct.error, KeyError, EOFError) as error:
-            raise CorruptPlateError(
-                path, f"its EXR header is damaged or cut off ({error})"
-            ) from error
+        return layout_in(path, file)
+
+
+def layout_in(path: Path, file: BinaryIO) -> tuple[ExrPart, ...]:
+    """The same of an open file, from its first byte on; `path` is what errors call it."""
+    try:
+        return _read_parts(path, file)
+    except (struct.error, KeyError, EOFError) as error:
+        raise CorruptPlateError(path, f"its EXR header is damaged or cut off ({error})") from error
 
 
 def check_whole(path: Path, parts: tuple[ExrPart, ...]) -> None:
@@ -109,7 +122,7 @@ def check_whole(path: Path, parts: tuple[ExrPart, ...]) -> None:
                 )
             if part.chunks and int(offsets.max()) > last:
                 last, last_part = int(offsets.max()), part
-        end = _end_of_chunk(file, last, last_part, multipart=len(parts) > 1)
+        end = _end_of_chunk(file, last, last_part)
     if end > size:
         raise CorruptPlateError(
             path, f"it is torn: it ends {end - size} bytes short; copy it again"
@@ -202,6 +215,7 @@ def _part(path: Path, header: _Header, flags: int, table: int) -> ExrPart:
         chunks=chunks,
         table=table,
         made_here="flashdepth/version" in header.values,
+        numbered=bool(flags & _MULTIPART),
     )
 
 
@@ -238,9 +252,9 @@ def _tile_count(description: bytes, data: Window) -> int:
     return sum(tiles(w, h) for w in across for h in down)
 
 
-def _end_of_chunk(file: BinaryIO, offset: int, part: ExrPart, *, multipart: bool) -> int:
+def _end_of_chunk(file: BinaryIO, offset: int, part: ExrPart) -> int:
     """The place after the last byte of the chunk at `offset`."""
-    place = offset + 4 * multipart + (16 if part.tiled else 4)
+    place = offset + 4 * part.numbered + (16 if part.tiled else 4)
     file.seek(place)
     if part.deep:
         table_bytes, sample_bytes, _ = struct.unpack("<3Q", file.read(24).ljust(24, b"\xff"))

@@ -11,9 +11,15 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import OpenEXR
 
-from flashdepth_vfx.errors import CorruptPlateError, OutputError, SettingsError
+from flashdepth_vfx.errors import (
+    CorruptPlateError,
+    NoSuchChannelError,
+    OutputError,
+    SettingsError,
+)
 from flashdepth_vfx.frames import FrameSequence
 from flashdepth_vfx.io.atomic import atomic_write_bytes
+from flashdepth_vfx.io.exr_channels import ChannelRequest, choose_channels, list_channels
 from flashdepth_vfx.io.exr_header import read_headers
 from flashdepth_vfx.io.exr_layout import check_whole, read_layout
 from flashdepth_vfx.io.exr_values import writable
@@ -65,12 +71,18 @@ class ExrDepthWriter:
 
     `channel` is the full name of the depth, float32; what precedes its last dot is the part's name, since Nuke makes
     layers of both. Channels beside it are in the same layer, shares of a pixel among them in half precision.
-    `compression` is a key of `COMPRESSIONS`: `zips` has one row a chunk, which Nuke reads fastest. Raises
+    `compression` is a key of `COMPRESSIONS`: `zips` has one row a chunk, which Nuke reads fastest. `view` is the one
+    that is looked for where a file has several. Raises
     `SettingsError` for an unknown compression or an empty channel name.
     """
 
     def __init__(
-        self, sequence: FrameSequence, *, channel: str = "depth.Z", compression: str = "zips"
+        self,
+        sequence: FrameSequence,
+        *,
+        channel: str = "depth.Z",
+        compression: str = "zips",
+        view: str | None = None,
     ) -> None:
         if compression not in COMPRESSIONS:
             known = ", ".join(COMPRESSIONS)
@@ -81,6 +93,7 @@ class ExrDepthWriter:
             )
         self.sequence = sequence
         self.channel = channel
+        self.view = view
         self.compression = COMPRESSIONS[compression]
 
     def path(self, frame: int) -> Path:
@@ -95,8 +108,11 @@ class ExrDepthWriter:
         written, a channel that is not `(H, W)` of the data window, or a `flashdepth/*` attribute that EXR
         cannot hold.
         """
-        path = self.path(depth.frame)
-        shape = depth.data_window.shape
+        return atomic_write_bytes(self.path(depth.frame), self.encoded(depth, self.channel))
+
+    def encoded(self, depth: DepthFrame, channel: str) -> memoryview:
+        """One frame as the bytes of a file. Raises `OutputError` as `write` does."""
+        path, shape = self.path(depth.frame), depth.data_window.shape
         layers = {"depth": depth.depth, **depth.beside}
         for name, pixels in layers.items():
             if pixels.shape != shape or not pixels.size:
@@ -106,21 +122,21 @@ class ExrDepthWriter:
             raise OutputError(path, f"vectors do not fill the window {depth.data_window}")
         encoded = io.BytesIO()
         # No codec threads: the caller writes several frames at once, one thread each.
-        file = OpenEXR.File(self._parts(depth), num_threads=0)
+        file = OpenEXR.File(self._parts(depth, channel), num_threads=0)
         file.write(encoded)
-        return atomic_write_bytes(path, encoded.getbuffer())
+        return encoded.getbuffer()
 
-    def _parts(self, depth: DepthFrame) -> list[OpenEXR.Part]:
+    def _parts(self, depth: DepthFrame, channel: str) -> list[OpenEXR.Part]:
         """The depth and what lies beside it, and a part for each layer of vectors: Nuke makes layers of parts."""
         header = self._header(depth)
         if depth.vectors:
             # parts of one file need names, each its own
             header.setdefault("name", _BARE)
-        channels = {self.channel: _unstrided(depth.depth)}
+        channels = {channel: _unstrided(depth.depth)}
         for name, pixels in depth.beside.items():
             # A share of a pixel has 256 steps in most pictures; half precision has 2048 at the least.
             kind = np.float16 if name in (EDGE, COVERAGE) else np.float32
-            channels[channel_beside(self.channel, name)] = _unstrided(pixels, kind)
+            channels[channel_beside(channel, name)] = _unstrided(pixels, kind)
         parts = [OpenEXR.Part(dict(header), channels)]
         for layer, vectors in depth.vectors.items():
             channels = {
@@ -132,12 +148,19 @@ class ExrDepthWriter:
     def attributes(self, frame: int) -> dict[str, object] | None:
         """The header attributes of a frame that is whole on disk; None when it is absent or torn.
 
-        Raises `OutputError` for a file that cannot be read.
+        In a file of several parts they are those of the part that has the channel, of `view`; where no
+        part has it, of another part of ours. Raises `OutputError` for a file that cannot be read.
         """
         path = self.path(frame)
         try:
             check_whole(path, read_layout(path))
-            return dict(read_headers(path)[0])
+            headers = read_headers(path)
+            wanted = ChannelRequest(channels=(self.channel,), view=self.view)
+            try:
+                part = choose_channels(path, *list_channels(headers), wanted).part
+            except NoSuchChannelError:
+                part = next((i for i, header in enumerate(headers) if is_ours(header)), 0)
+            return dict(headers[part])
         except (FileNotFoundError, NotADirectoryError, CorruptPlateError):
             return None
         except OSError as error:
