@@ -6,12 +6,15 @@ kill falls into a write and not between two.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from flashdepth_vfx import FlashDepthError, RenderJob, render
 from flashdepth_vfx.events import to_line
@@ -40,14 +43,18 @@ def main() -> int:
     return 0
 
 
-def write_slowly(path: Path, data: bytes | memoryview) -> None:
+def write_slowly(path: Path, fill: Callable[[BinaryIO], None]) -> int:
     """As `atomic._write_through`, on a slow disk."""
+    filled = io.BytesIO()
+    fill(filled)
+    data = filled.getbuffer()
     step = max(1, len(data) // _PIECES)
     with path.open("xb", buffering=0) as file:
         for place in range(0, len(data), step):
             file.write(data[place : place + step])
             time.sleep(_PAUSE_S)
         os.fsync(file.fileno())
+    return len(data)
 
 
 if __name__ == "__main__":
