@@ -209,6 +209,15 @@ _MASKS = (
 _STATE = (
     _text("--state-in", metavar="FILE", help="Go on from the state that another render left."),
     _text("--state-out", metavar="FILE", help="Leave the state after the last frame."),
+    click.option(
+        "--preroll",
+        "preroll_frames",
+        type=int,
+        metavar="FRAMES",
+        help="The state sees so many frames before those of --frames, and not the whole shot: an approximation, for"
+        " parts that are rendered at once.",
+    ),
+    _flag("--decided", help="Take what flashdepth decide left beside the output."),
     _flag("--resume", help="Keep whole frames and go on from the last checkpoint."),
     _flag("--overwrite", help="Replace frames that were made with other settings."),
     click.option(

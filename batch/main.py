@@ -26,7 +26,17 @@ from .streams import hold_standard_streams, say
 
 __all__ = ["command_line", "main", "run"]
 
-_COMMANDS = ("render", "convert", "info", "weights", "serve", "train", "evaluate", "bench")
+_COMMANDS = (
+    "render",
+    "decide",
+    "convert",
+    "info",
+    "weights",
+    "serve",
+    "train",
+    "evaluate",
+    "bench",
+)
 #: What a shell says of a program that Ctrl-C ended.
 _ENDED_BY_KEY = 130
 

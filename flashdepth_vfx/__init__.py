@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx import weights as weights
     from flashdepth_vfx.converter import ConvertResult as ConvertResult
     from flashdepth_vfx.converter import convert_depth as convert_depth
+    from flashdepth_vfx.deciding import decide_shot as decide_shot
     from flashdepth_vfx.engine import DepthEngine as DepthEngine
     from flashdepth_vfx.errors import FlashDepthError as FlashDepthError
     from flashdepth_vfx.errors import Interrupted as Interrupted
@@ -95,6 +96,7 @@ _HOME = {
     "Warned": "events",
     "Window": "plate",
     "convert_depth": "converter",
+    "decide_shot": "deciding",
     "find_cuts": "shotcuts",
     "inspect_shot": "shotinfo",
     "job_schema": "job",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -95,7 +95,7 @@ def expect_frames(
 
 
 def require_space(
-    writer: ExrDepthWriter, expected: Mapping[int, Expected], kept: frozenset[int]
+    writer: ExrDepthWriter, expected: Mapping[int, Expected], kept: Collection[int]
 ) -> None:
     """Raise `DiskFullError` when the copies that are still to be made do not fit on the disk.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,7 @@ from flashdepth_vfx.cuts import DETECTOR, LOOK_AHEAD
 from flashdepth_vfx.frames import FrameRange
 from flashdepth_vfx.io.contract import PlateReader
 
-__all__ = ["CutPlan", "plan_cuts"]
-
-#: A longer list of frames is named by its digest.
-_LONGEST_TEXT = 120
+__all__ = ["CutPlan", "cuts_at", "plan_cuts"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +30,14 @@ class CutPlan:
     def from_pictures(self) -> bool:
         """Whether the render looks for cuts itself."""
         return self.listed is None
+
+    def parts(self, frame: int) -> bool:
+        """Whether a take is known to begin at `frame`: nothing before it is its past."""
+        return self.listed is not None and frame in self.listed
+
+    def head_of_take(self, frame: int) -> int | None:
+        """The last frame, up to `frame`, where a take is known to begin; None where none is."""
+        return max((cut for cut in self.listed or () if cut <= frame), default=None)
 
     def deciding_after(self, frame: int) -> tuple[int, ...]:
         """The frames after `frame` that have a say in whether it begins a take."""
@@ -75,17 +79,14 @@ def plan_cuts(
         return CutPlan(seen, None, DETECTOR)
     if asked == "none":
         return CutPlan(seen, frozenset(), "none")
-    head = reader.frames[0] if waits_for is None else waits_for - 1
     cuts = read_cuts(Path(asked).expanduser(), reader.frames[0], reader.frames[-1])
+    return cuts_at(cuts, seen, reader.frames[0] if waits_for is None else waits_for - 1)
+
+
+def cuts_at(cuts: tuple[int, ...], seen: tuple[int, ...], head: int) -> CutPlan:
+    """The plan of a list: `seen` are all frames that the network may see; the first take began by `head`."""
+    # Which takes there are is in the past of each frame: a longer list makes no frame of the others stale.
+    text = "listed" if cuts else "none"
     # A take that begins in a hole is met at the first frame after it.
     places = (bisect_left(seen, cut) for cut in cuts if cut > head)
-    return CutPlan(seen, frozenset(seen[p] for p in places if p < len(seen)), _text_of(cuts))
-
-
-def _text_of(cuts: tuple[int, ...]) -> str:
-    if not cuts:
-        return "none"
-    frames = str(FrameRange(cuts))
-    if len(frames) > _LONGEST_TEXT:
-        frames = f"{len(cuts)} frames, {hashlib.sha256(frames.encode()).hexdigest()[:16]}"
-    return f"at {frames}"
+    return CutPlan(seen, frozenset(seen[p] for p in places if p < len(seen)), text)

@@ -116,21 +116,24 @@ class DepthEngine:
             return replace(prepared, sent=self._transfer.send(prepared.pixels))
 
     def infer(
-        self, prepared: PreparedFrame, state: ShotState | None, *, cut: bool = False
+        self,
+        prepared: PreparedFrame,
+        state: ShotState | None,
+        *,
+        cut: bool = False,
+        parted: bool = False,
     ) -> tuple[Tensor, ShotState]:
         """The one call that needs order: `(h, w)` disparity in 100/m on the device, and the new state.
 
-        At a `cut` the network remembers nothing of `state`, which counts on through the shot.
+        At a `cut` the network remembers nothing of `state`, which counts on through the shot. Where the cut was
+        known beforehand the take is `parted` from what lies before: its past begins here too.
         Raises `FrameOrderError`, and `DeviceError` when the device's memory is used up.
         """
         frame = prepared.header.frame
-        if state is None:
-            before, digest, frames_seen = None, "", 0
-        else:
-            if frame != state.next_frame:
-                raise FrameOrderError(expected=state.next_frame, got=frame)
-            before = None if cut else state.temporal
-            digest, frames_seen = state.plates_digest, state.frames_seen
+        if state is not None and frame != state.next_frame:
+            raise FrameOrderError(expected=state.next_frame, got=frame)
+        before = None if state is None or cut else state.temporal
+        digest = "" if state is None or parted else state.plates_digest
         size = f"at {prepared.pixels.shape[-1]}x{prepared.pixels.shape[-2]}"
         with told_when_memory_is_short(self._device, size), torch.inference_mode():
             before = None if before is None else before.to(self._device.torch_device)
@@ -142,7 +145,7 @@ class DepthEngine:
             next_frame=frame + 1,
             identity=self.identity,
             plates_digest=roll_digest(digest, frame, prepared.stamp),
-            frames_seen=frames_seen + 1,
+            frames_seen=1 if state is None else state.frames_seen + 1,
             last_plate=str(prepared.header.path),
             decisions={} if state is None else state.decisions,
         )

@@ -56,7 +56,9 @@ class RenderJob:
 
     `output` is the pattern of the depth EXRs. `frames` says what is written, not what the state sees.
     `resume` goes on from the last checkpoint and keeps whole frames; `overwrite` allows frames that
-    were made with other settings to be replaced. Raises `FrameRangeError` for an unreadable range.
+    were made with other settings to be replaced. `preroll_frames` are all that the state sees of what lies
+    before `frames`: an approximation, for parts that are rendered at once. `decided` takes what
+    `decide_shot` left beside the output. Raises `FrameRangeError` for an unreadable range.
     """
 
     shot: Shot
@@ -67,15 +69,29 @@ class RenderJob:
     state_out: str | None = None
     resume: bool = False
     overwrite: bool = False
+    preroll_frames: int | None = None
+    decided: bool = False
 
     def __post_init__(self) -> None:
         if not self.output:
             raise SettingsError("no output: name a frame pattern such as depth/shot.####.exr")
+        self._check_preroll()
         if self.settings.sparse and self.frames is None:
             raise SettingsError("--sparse needs --frames: the frames that the network may see")
         if self.resume and self.overwrite:
             raise SettingsError("--resume keeps frames and --overwrite replaces them: give one")
         _ = self.frame_range
+
+    def _check_preroll(self) -> None:
+        if self.preroll_frames is None:
+            return
+        if self.preroll_frames < 0:
+            raise SettingsError(f"--preroll {self.preroll_frames}: give 0 frames or more")
+        if self.frames is None:
+            raise SettingsError("--preroll needs --frames: the part that it leads into")
+        if self.settings.sparse or self.state_in is not None:
+            other = "--sparse" if self.settings.sparse else "--state-in"
+            raise SettingsError(f"--preroll and {other} both say what the state has seen: give one")
 
     @property
     def frame_range(self) -> FrameRange | None:

@@ -48,6 +48,7 @@ _OF_PIXELS = (
     "matte",
     "empty",
     "besidePlate",
+    "prerollFrames",
 )
 
 
@@ -166,6 +167,8 @@ def frame_block(
     }
     if settings.append_part:
         block["besidePlate"] = 1
+    if identity.preroll_frames is not None:
+        block["prerollFrames"] = identity.preroll_frames
     return {f"flashdepth/{name}": value for name, value in block.items()}
 
 

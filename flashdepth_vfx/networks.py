@@ -56,9 +56,9 @@ class Network:
         return choose(calls, there, DTYPES[self.device.precision], said)
 
     def notices(self, canvas: Canvas) -> list[str]:
-        """What a person should hear about these weights on this canvas."""
-        advice = suggest(self.entry, min(canvas.window.shape))
-        return [advice] if advice else []
+        """What a person should hear about the device, and about these weights on this canvas."""
+        told = self.device.notice, suggest(self.entry, min(canvas.window.shape))
+        return [text for text in told if text]
 
 
 class Networks:

@@ -175,9 +175,9 @@ class _Run:
         self._report.tally.spend("read", loaded.read_seconds)
         self._report.tally.spend("prepare", loaded.prepare_seconds)
         before = None if self._state is None else self._state.skip_to(step.frame)
-        runner, began = self._plan.network.runner, time.perf_counter()
-        widened_before = runner.widened
-        disparity, state = self._plan.engine.infer(prepared, before, cut=turn.cut)
+        plan, began = self._plan, time.perf_counter()
+        widened_before = plan.network.runner.widened
+        disparity, state = plan.engine.infer(prepared, before, cut=turn.cut, parted=turn.parted)
         seconds = time.perf_counter() - began
         self._state = state.deciding(MEMORY, turn.memory) if turn.memory else state
         header = prepared.header
@@ -192,7 +192,7 @@ class _Run:
             nan_count=prepared.nan_count,
             inf_count=prepared.inf_count,
             past=state.plates_digest,
-            widened=runner.widened > widened_before,
+            widened=plan.network.runner.widened > widened_before,
         )
         self._report.seen(prepared, seconds, record)
         self._deliver(step, record, header, finish, writes)

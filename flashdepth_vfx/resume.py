@@ -6,7 +6,7 @@ plates (its digest): a plate that was replaced on disk since makes it useless, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def find_start(
     identity: ShotIdentity,
     given: ShotState | None,
     pasts: Mapping[int, str],
-    kept: frozenset[int],
+    kept: Collection[int],
     shapes: Shapes,
     notices: list[str],
 ) -> Start:
@@ -100,7 +100,7 @@ def pasts_of(
     found = {}
     for step in steps:
         if step.action is Action.SEE:
-            digest = roll_digest(digest, step.frame, cuts.stamp(reader, step.frame))
+            digest = _rolled(digest, reader, cuts, step.frame)
         found[step.frame + 1] = digest
     return found
 
@@ -118,13 +118,19 @@ def doubt_about(given: ShotState | None, reader: PlateReader, cuts: CutPlan) -> 
         return ""
     digest = ""
     for frame in [f for f in reader.frames if f < given.next_frame][-given.frames_seen :]:
-        digest = roll_digest(digest, frame, cuts.stamp(reader, frame))
+        digest = _rolled(digest, reader, cuts, frame)
     if digest == given.plates_digest:
         return ""
     return f"the state has seen plates in {there}, these are {reader.name}: are they one shot?"
 
 
-def _until_all_done(steps: tuple[Step, ...], kept: frozenset[int]) -> tuple[Step, ...]:
+def _rolled(digest: str, reader: PlateReader, cuts: CutPlan, frame: int) -> str:
+    """`digest`, after the network has seen `frame`."""
+    past = "" if cuts.parts(frame) else digest
+    return roll_digest(past, frame, cuts.stamp(reader, frame))
+
+
+def _until_all_done(steps: tuple[Step, ...], kept: Collection[int]) -> tuple[Step, ...]:
     """The steps without those at the end that have nothing left to write."""
     last = max(step.frame for step in steps if step.write and step.frame not in kept)
     return tuple(step for step in steps if step.frame <= last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -70,7 +71,7 @@ def steps_from(steps: tuple[Step, ...], frame: int) -> tuple[Step, ...]:
     return tuple(step for step in steps if step.frame >= frame)
 
 
-def first_needed(steps: tuple[Step, ...], done: frozenset[int]) -> int | None:
+def first_needed(steps: tuple[Step, ...], done: Collection[int]) -> int | None:
     """The first frame that the network must see to write what is not `done`; None when all is done.
 
     A held frame needs the last one seen before it.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from flashdepth_vfx.color import ColorTransform, plan_color
-from flashdepth_vfx.cutplan import plan_cuts
+from flashdepth_vfx.cutplan import CutPlan, plan_cuts
 from flashdepth_vfx.cuts import Picture, small_picture
 from flashdepth_vfx.engine import as_seen
 from flashdepth_vfx.io.contract import PlateReader
@@ -20,7 +20,7 @@ from flashdepth_vfx.shotinfo import open_shot
 from flashdepth_vfx.takes import in_takes
 from flashdepth_vfx.workers import usable_cores
 
-__all__ = ["find_cuts"]
+__all__ = ["cuts_seen", "find_cuts"]
 
 #: The working size of the networks here; a render looks at its own, which moves no clear cut.
 _LONG_SIDE_PX = 512
@@ -51,14 +51,21 @@ def find_cuts(
         window, aspect = shot_window(headers), headers[0].pixel_aspect
         side = min(_LONG_SIDE_PX, round(max(window.width * aspect, window.height)))
         canvas = plan_canvas(window, aspect, side, multiple=1, minimum=1)
-        steps = [Step(frame, Action.SEE, write=False) for frame in reader.frames]
-        workers = 1 if reader.sequential else len(usable_cores())
         plates = mask_plates(reader, shot, RenderSettings(), empty=None)
-        look = partial(_look, plates, color, canvas)
-        read = read_ahead(steps, look, workers=workers, ahead=2 * workers)
-        return tuple(turn.step.frame for turn in in_takes(read, plan, "", len(steps)) if turn.cut)
+        return cuts_seen(plates, plan, color, canvas)
     finally:
         reader.close()
+
+
+def cuts_seen(
+    plates: PlateReader, plan: CutPlan, color: ColorTransform, canvas: Canvas
+) -> tuple[int, ...]:
+    """The frames that begin a new take, by the pictures that a network with this canvas sees of all plates."""
+    steps = [Step(frame, Action.SEE, write=False) for frame in plates.frames]
+    workers = 1 if plates.sequential else len(usable_cores())
+    look = partial(_look, plates, color, canvas)
+    read = read_ahead(steps, look, workers=workers, ahead=2 * workers)
+    return tuple(turn.step.frame for turn in in_takes(read, plan, "", len(steps)) if turn.cut)
 
 
 def _look(reader: PlateReader, color: ColorTransform, canvas: Canvas, step: Step) -> _Looked:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from flashdepth_vfx.beside import beside_writer, expect_frames, require_space
 from flashdepth_vfx.color import ColorPlan, ColorTransform, plan_color
-from flashdepth_vfx.cutplan import CutPlan, plan_cuts
+from flashdepth_vfx.cutplan import CutPlan, cuts_at, plan_cuts
+from flashdepth_vfx.decided import Decided
 from flashdepth_vfx.engine import DepthEngine
-from flashdepth_vfx.errors import FrameRangeError
 from flashdepth_vfx.exposure import auto_exposure
-from flashdepth_vfx.frames import FrameRange
+from flashdepth_vfx.frames import FrameRange, FrameSequence
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.io.exr_writer import ExrDepthWriter
 from flashdepth_vfx.job import RenderJob
@@ -29,15 +29,16 @@ from flashdepth_vfx.outputs import frames_kept, output_sequence, refuse_input_as
 from flashdepth_vfx.plate import PlateHeader, Window
 from flashdepth_vfx.preprocess import Canvas, plan_canvas
 from flashdepth_vfx.resume import doubt_about, find_start, pasts_of, state_given
-from flashdepth_vfx.schedule import Action, Step, plan_steps
+from flashdepth_vfx.schedule import Action, Step
 from flashdepth_vfx.shotfolder import ShotFolder
 from flashdepth_vfx.shotinfo import open_shot
+from flashdepth_vfx.shotsteps import steps_of
 from flashdepth_vfx.shotwindow import canvas_window, first_readable
 from flashdepth_vfx.stability import STABILISER
 from flashdepth_vfx.state import ShotIdentity, ShotState
 from flashdepth_vfx.viewturn import ViewTurn
 
-__all__ = ["ShotPlan", "plan_shot"]
+__all__ = ["ShotPlan", "plan_shot", "shot_folder"]
 
 
 @dataclass(frozen=True)
@@ -86,28 +87,31 @@ def plan_shot(job: RenderJob, networks: Networks, turn: ViewTurn | None = None) 
 
 def _plan(job: RenderJob, plates: PlateReader, nets: Networks, turn: ViewTurn | None) -> ShotPlan:
     writer = _writer(job, plates, turn)
-    given = state_given(job, plates)
-    steps = _steps(job, plates, given)
-    cuts = _cuts(job, plates, given, turn)
+    folder = shot_folder(job, plates, turn)
+    given, decided, settled = _before(job, plates, folder)
+    cuts = _cuts(job, plates, given, turn, decided)
+    steps = steps_of(job, plates, given, cuts)
     refuse_input_as_output(job, plates, writer, steps)
     notices: list[str] = []
     expected = expect_frames(writer, steps, turn, notices)
     head = first_readable(plates)
     window = canvas_window(job, plates, steps, turn, notices)
-    reader = _masked(job, plates, writer, steps, given)
-    color = _color(job, head, reader, given)
+    reader = _masked(job, plates, writer, steps, settled)
+    color = _color(job, head, reader, settled)
     network = nets.open(job.settings)
-    canvas = _canvas(job, network, window, head.pixel_aspect, given)
-    folder = ShotFolder(writer.sequence, turn.name if turn and turn.one_file else None)
-    attention = network.attention(canvas, _attention_before(folder, given))
+    canvas = _canvas(job, network, window, head.pixel_aspect, settled)
+    attention = network.attention(canvas, _attention_before(folder, settled))
     identity = _identity(job, reader, network, canvas, color, cuts, attention)
+    _require_decided(decided, folder, identity, job)
     pasts = pasts_of(reader, cuts, steps, given)
     ours = frame_block(identity, job.settings, network.record, color.sentence(), FrameRecord(0))
     kept = frames_kept(job, writer, steps, identity, ours, pasts)
-    require_space(writer, expected, frozenset(kept.records))
-    done, shapes = frozenset(kept.records), network.state_shapes
-    start = find_start(job, folder, steps, identity, given, pasts, done, shapes, notices)
-    notices += [network.device.notice, *network.notices(identity.canvas), kept.notice]
+    require_space(writer, expected, kept.records)
+    start = find_start(
+        job, folder, steps, identity, given, pasts, kept.records, network.state_shapes, notices
+    )
+    notices += network.notices(identity.canvas)
+    notices += kept.notice, doubt_about(given, reader, cuts)
     return ShotPlan(
         job=job,
         reader=reader,
@@ -115,42 +119,60 @@ def _plan(job: RenderJob, plates: PlateReader, nets: Networks, turn: ViewTurn | 
         folder=folder,
         network=network,
         color=color,
-        engine=_engine(job, network, identity, color, attention),
+        engine=_engine(job, network, identity, color),
         cuts=cuts,
         steps=start.steps,
         start=start.state,
         frames_kept=kept.records,
         holes=tuple(step.frame for step in steps if step.action is not Action.SEE),
         asked=str(FrameRange.of(step.frame for step in steps if step.write)),
-        notices=tuple(n for n in (*notices, doubt_about(given, reader, cuts)) if n),
+        notices=tuple(filter(None, notices)),
     )
 
 
+def _before(
+    job: RenderJob, plates: PlateReader, folder: ShotFolder
+) -> tuple[ShotState | None, Decided | None, ShotIdentity | None]:
+    """The state that was given, what was decided for the shot, and what the one or the other settles."""
+    given = state_given(job, plates)
+    decided = Decided.load(folder) if job.decided else None
+    return given, decided, decided.identity if decided else given.identity if given else None
+
+
+def _require_decided(
+    decided: Decided | None, folder: ShotFolder, identity: ShotIdentity, job: RenderJob
+) -> None:
+    if decided is not None:
+        decided.require_fit(folder, identity, job.settings)
+
+
+def shot_folder(job: RenderJob, reader: PlateReader, turn: ViewTurn | None) -> ShotFolder:
+    """The folder beside the output, of one view where several share files."""
+    return ShotFolder(_output(job, reader), turn.name if turn and turn.one_file else None)
+
+
+def _output(job: RenderJob, reader: PlateReader) -> FrameSequence:
+    return output_sequence(job.output, reader, job.shot.view, "_depth")
+
+
 def _writer(job: RenderJob, reader: PlateReader, turn: ViewTurn | None) -> ExrDepthWriter:
-    settings = job.settings
-    output = output_sequence(job.output, reader, job.shot.view, "_depth")
+    settings, output = job.settings, _output(job, reader)
     if settings.append_part or (turn is not None and turn.one_file):
         return beside_writer(job, reader, output, first_readable(reader).kind, turn)
     return ExrDepthWriter(output, channel=settings.depth_channel, compression=settings.compression)
 
 
-def _steps(job: RenderJob, reader: PlateReader, given: ShotState | None) -> tuple[Step, ...]:
-    """The schedule. Raises `FrameRangeError` for a range that lies before or after all plates."""
-    wanted, first, last = job.frame_range, reader.frames[0], reader.frames[-1]
-    if wanted is not None and (wanted.frames[-1] < first or wanted.frames[0] > last):
-        raise FrameRangeError(str(wanted), f"{reader.name} holds {first}-{last}")
-    return plan_steps(
-        reader,
-        wanted,
-        job.settings.missing,
-        sparse=job.settings.sparse,
-        first_frame=None if given is None else given.next_frame,
-    )
-
-
 def _cuts(
-    job: RenderJob, reader: PlateReader, given: ShotState | None, turn: ViewTurn | None
+    job: RenderJob,
+    reader: PlateReader,
+    given: ShotState | None,
+    turn: ViewTurn | None,
+    decided: Decided | None,
 ) -> CutPlan:
+    if decided is not None:
+        return cuts_at(
+            decided.cuts, reader.frames, given.next_frame - 1 if given else reader.frames[0]
+        )
     plan = plan_cuts(
         job.settings.cuts,
         reader,
@@ -169,10 +191,10 @@ def _masked(
     plates: PlateReader,
     writer: ExrDepthWriter,
     steps: tuple[Step, ...],
-    given: ShotState | None,
+    settled: ShotIdentity | None,
 ) -> MaskedPlates:
-    """The plates with what is ignored in them, as the state that was handed on has decided it."""
-    empty = None if given is None else given.identity.empty
+    """The plates with what is ignored in them, as was decided for the shot."""
+    empty = None if settled is None else settled.empty
     reader = mask_plates(plates, job.shot, job.settings, empty=empty)
     if reader.mattes is not None:
         refuse_input_as_output(job, reader.mattes, writer, steps)
@@ -180,31 +202,30 @@ def _masked(
 
 
 def _color(
-    job: RenderJob, head: PlateHeader, reader: PlateReader, given: ShotState | None
+    job: RenderJob, head: PlateHeader, reader: PlateReader, settled: ShotIdentity | None
 ) -> ColorPlan:
     settings = job.settings
     plan = partial(plan_color, head, colorspace=settings.colorspace, ocio=settings.ocio)
     view, stops = settings.display_view, settings.exposure_stops
     if stops != "auto":
         return plan(display_view=view, exposure=stops)
-    # A state that was handed on has decided it: its plates may be gone.
-    stops = auto_exposure(reader, plan()) if given is None else given.identity.exposure_stops
+    # Where it is settled the plates that settled it may be gone.
+    stops = auto_exposure(reader, plan()) if settled is None else settled.exposure_stops
     return replace(plan(display_view=view, exposure=stops), exposure_chosen_by="auto")
 
 
-def _attention_before(folder: ShotFolder, given: ShotState | None) -> Choice:
+def _attention_before(folder: ShotFolder, settled: ShotIdentity | None) -> Choice:
     """What an earlier part of this shot ran, so that this one rounds as it did."""
-    state = given or next(folder.states(sys.maxsize, []), None)
-    return {} if state is None else choice_in(state.identity.kernels)
+    if settled is None:
+        state = next(folder.states(sys.maxsize, []), None)
+        settled = None if state is None else state.identity
+    return {} if settled is None else choice_in(settled.kernels)
 
 
 def _engine(
-    job: RenderJob,
-    network: Network,
-    identity: ShotIdentity,
-    color: ColorPlan,
-    attention: Choice,
+    job: RenderJob, network: Network, identity: ShotIdentity, color: ColorPlan
 ) -> DepthEngine:
+    attention = choice_in(identity.kernels)
     return DepthEngine(
         partial(network.runner, attention=attention) if attention else network.runner,
         identity,
@@ -244,15 +265,16 @@ def _identity(
         stabilised=STABILISER if settings.stabilise else "",
         matte=reader.matte,
         empty=reader.empty,
+        preroll_frames=job.preroll_frames,
     )
 
 
 def _canvas(
-    job: RenderJob, network: Network, window: Window, aspect: float, given: ShotState | None
+    job: RenderJob, network: Network, window: Window, aspect: float, settled: ShotIdentity | None
 ) -> Canvas:
-    # A state that was handed on has decided the canvas already, as long as these plates fit into it.
-    if given is not None and given.identity.canvas.window.contains(window):
-        window = given.identity.canvas.window
+    # What is settled holds as long as these plates fit into it.
+    if settled is not None and settled.canvas.window.contains(window):
+        window = settled.canvas.window
     resolution = job.settings.resolution
     if resolution is None and network.default_long_side_px is not None:
         native = max(window.width * aspect, window.height)

@@ -49,7 +49,8 @@ class ShotIdentity:
 
     `shot` is the sequence's name without its folder, since farms map paths; `cuts` is what decides where
     the state begins anew (`CutPlan.text`); `stabilised`, the stabiliser by name, "" for none; `matte` and `empty` are
-    what of the plates is ignored (`MaskedPlates`).
+    what of the plates is ignored (`MaskedPlates`); `preroll_frames` is how much of what came before each part has
+    seen, None for all.
     """
 
     shot: str
@@ -67,6 +68,7 @@ class ShotIdentity:
     stabilised: str = ""
     matte: str = ""
     empty: str = "seen"
+    preroll_frames: int | None = None
 
     def differences(self, other: ShotIdentity, *, allow_device_change: bool = False) -> list[str]:
         """What differs, one phrase each, as "weights_sha256 is A, not B"."""
@@ -82,8 +84,9 @@ class ShotIdentity:
 class ShotState:
     """The state after a frame and before `next_frame`.
 
-    `plates_digest` is rolled over the frames that the network saw, in order, and their files' stamps:
-    two states with the same digest have the same past. `last_plate` is the file of the last of them.
+    `plates_digest` is rolled over the frames that the network saw, in order, and their files' stamps, from where
+    the state began or the take is known to begin: two states with the same digest have the same past. `last_plate`
+    is the file of the last of them.
     `decisions` is room for what later stages decide once per shot (cuts, stabiliser), as JSON texts
     by name.
     """

@@ -42,12 +42,15 @@ L = TypeVar("L", bound=_HasPicture)
 
 @dataclass(frozen=True)
 class Turn(Generic[L]):
-    """One step with what was read for it, None for a hole. `memory` is what the state after it keeps."""
+    """One step with what was read for it, None for a hole. `memory` is what the state after it keeps; `parted`, that
+    its cut was known beforehand.
+    """
 
     step: Step
     loaded: L | None
     cut: bool
     memory: str
+    parted: bool
 
 
 def in_takes(
@@ -63,14 +66,14 @@ def in_takes(
         for step, loaded in islice(queue, count):
             cut = False
             if loaded is not None and plan.listed is not None:
-                cut = step.frame in plan.listed
+                cut = plan.parts(step.frame)
             elif loaded is not None and loaded.picture is not None:
                 picture = loaded.picture
                 if may_begin_a_take(before, picture):
                     cut = begins_a_take(before, picture, queue.pictures_ahead())
                 before = [*before, picture][-LOOK_BACK:]
                 memory = to_text(before)
-            yield Turn(step, loaded, cut, memory)
+            yield Turn(step, loaded, cut, memory, cut and not plan.from_pictures)
     finally:
         read.close()
 

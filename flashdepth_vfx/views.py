@@ -21,9 +21,9 @@ from flashdepth_vfx.renderer import RenderResult
 from flashdepth_vfx.renderer import render as render_view
 from flashdepth_vfx.shotinfo import open_shot
 from flashdepth_vfx.stereo import Mismatch, measure_mismatch, write_mismatches
-from flashdepth_vfx.viewturn import stands_for_view, turns_of, view_names
+from flashdepth_vfx.viewturn import ViewTurn, stands_for_view, turns_of, view_names
 
-__all__ = ["StereoResult", "render"]
+__all__ = ["StereoResult", "each_view", "render"]
 
 
 @dataclass(frozen=True)
@@ -52,22 +52,20 @@ def render(
     A job of several views gives a `StereoResult`, and tells of a start and an end for each. Raises every
     `FlashDepthError`; what was written by then is whole, and `resume` goes on from there.
     """
-    shot = job.shot
-    names = view_names(shot.view, shot.input, lambda: _views_there(shot))
-    if len(names) < 2:
-        one = replace(job, shot=replace(shot, view=names[0])) if names else job
-        return render_view(one, observer=observer, stop=stop, networks=networks)
     # One for all: each view would load the weights again.
     networks = networks or Networks()
-    turns = turns_of(names, shot.input, job.output, job.settings.depth_layer)
-    jobs = {turn.name: _job_of(job, turn.name) for turn in turns}
-    results = {}
-    for turn in turns:
-        results[turn.name] = render_view(
-            jobs[turn.name], observer=observer, stop=stop, networks=networks, turn=turn
-        )
-    hero = results[names[0]]
-    mismatches = tuple(measure_mismatch(jobs[names[0]], jobs[name]) for name in names[1:])
+    each = each_view(job)
+    if len(each) < 2:
+        ((one, _),) = each
+        return render_view(one, observer=observer, stop=stop, networks=networks)
+    jobs, results = {}, {}
+    for one, turn in each:
+        name = one.shot.view or ""
+        jobs[name] = one
+        results[name] = render_view(one, observer=observer, stop=stop, networks=networks, turn=turn)
+    first, *others = jobs
+    hero = results[first]
+    mismatches = tuple(measure_mismatch(jobs[first], jobs[name]) for name in others)
     write_mismatches(hero.manifest, mismatches)
     return StereoResult(
         hero.frames_written,
@@ -78,6 +76,19 @@ def render(
         views=results,
         mismatches=mismatches,
     )
+
+
+def each_view(job: RenderJob) -> tuple[tuple[RenderJob, ViewTurn | None], ...]:
+    """The job of each view that `job` asks for, the hero's first; of one view alone there is no turn.
+
+    Raises as `view_names` and `turns_of` do.
+    """
+    shot = job.shot
+    names = view_names(shot.view, shot.input, lambda: _views_there(shot))
+    if len(names) < 2:
+        return ((replace(job, shot=replace(shot, view=names[0])) if names else job, None),)
+    turns = turns_of(names, shot.input, job.output, job.settings.depth_layer)
+    return tuple((_job_of(job, turn.name), turn) for turn in turns)
 
 
 def _views_there(shot: Shot) -> tuple[str, ...]:

@@ -67,6 +67,8 @@ class RenderKit:
         state_out: str | None = None,
         resume: bool = False,
         overwrite: bool = False,
+        preroll_frames: int | None = None,
+        decided: bool = False,
         **settings: Any,
     ) -> RenderJob:
         """A job on the CPU with the weights of the test; `out` and states are below `folder`."""
@@ -85,6 +87,8 @@ class RenderKit:
             state_out=state_out and str(self.folder / state_out),
             resume=resume,
             overwrite=overwrite,
+            preroll_frames=preroll_frames,
+            decided=decided,
         )
 
     def path(self, frame: int, out: str = "depth/shot.####.exr") -> Path:

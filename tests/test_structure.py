@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from house import MAY_IMPORT
 
 import flashdepth_vfx
 
@@ -64,86 +65,6 @@ def room(name: str) -> list[Path]:
     found = [p for p in LIBRARY if name_of(p).split(".")[1:2] == [name]]
     assert found, f"there is no room '{name}'"
     return found
-
-
-#: What each room may know of ours, besides itself. Arrows point one way.
-MAY_IMPORT = {
-    "errors": set(),
-    "version": set(),
-    "lazy": set(),
-    "plate": set(),
-    "cuts": {"preprocess"},
-    "cutlist": {"errors", "frames"},
-    "cutplan": {"cutlist", "cuts", "frames", "io"},
-    "takes": {"cutplan", "cuts", "schedule"},
-    "events": set(),
-    "pipeline": set(),
-    "recording": {"model"},
-    "runner": {"model", "recording"},
-    "transfer": set(),
-    "workers": set(),
-    "lines": set(),
-    "settings": {"errors"},
-    "frames": {"errors"},
-    "sheet": {"errors"},
-    "protocol": {"errors"},
-    "job": {"errors", "frames", "settings"},
-    "model": {"errors"},
-    "color": {"errors", "plate"},
-    "io": {"errors", "frames", "plate", "settings"},
-    "weights": {"errors", "io", "model"},
-    "upsample": set(),
-    "preprocess": {"errors", "plate", "settings", "upsample"},
-    "ignored": {"errors", "plate", "preprocess"},
-    "exposure": {"color", "errors", "io", "plate"},
-    "masks": {"errors", "io", "job", "plate", "settings"},
-    "depth": {"errors", "plate", "settings"},
-    "calibration": {"errors", "plate"},
-    "camera": {"errors", "frames", "io", "pipeline", "plate", "settings"},
-    "depthsource": {"depthfile", "errors", "ignored", "io", "pipeline", "plate", "settings"},
-    "shotrange": {
-        "calibration", "depth", "depthsource", "errors", "frames", "job", "rangefile", "settings",
-    },
-    "distances": {
-        "calibration", "depthsource", "errors", "job", "plate", "reference", "settings", "shotrange",
-    },
-    "geometry": {
-        "camera", "depth", "depthsource", "errors", "frames", "io", "job", "plate", "settings",
-    },
-    "device": {"errors", "model"},
-    "edges": {"plate", "preprocess", "settings", "upsample"},
-    "stability": set(),
-    "carried": {"depth", "errors", "io", "plate", "settings"},
-    "state": {"errors", "io", "model", "preprocess", "version"},
-    "engine": {
-        "color", "depth", "device", "edges", "errors", "ignored", "model", "plate", "preprocess", "settings",
-        "stability", "state", "transfer", "upsample",
-    },
-    "measures": {"errors", "model", "plate", "preprocess", "settings"},
-    "training": {
-        "color", "device", "errors", "frames", "io", "lazy", "measures", "model", "pipeline", "plate", "preprocess",
-        "sheet", "version", "weights",
-    },
-    "evaluation": {
-        "errors", "io", "lazy", "measures", "model", "networks", "plate", "preprocess", "settings", "sheet",
-        "training", "version",
-    },
-    # It measures what a render does, and is no part of one.
-    "viewturn": {"errors", "frames"},
-    "parallax": {"plate"},
-    "depthfile": {"depth", "errors", "frames", "io", "settings"},
-    "beside": {"errors", "frames", "io", "job", "plate", "schedule", "settings", "viewturn"},
-    "stereo": {
-        "depthfile", "depth", "io", "job", "outputs", "parallax", "plate", "preprocess", "shotinfo",
-    },
-    "views": {
-        "errors", "events", "frames", "job", "networks", "renderer", "shotinfo", "stereo", "viewturn",
-    },
-    "bench": {
-        "device", "engine", "errors", "io", "job", "lazy", "model", "networks", "pipeline", "renderer", "settings",
-        "shotplan", "state", "version", "weights", "workers",
-    },
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MAY_IMPORT)
