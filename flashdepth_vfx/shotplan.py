@@ -72,6 +72,25 @@ class ShotPlan:
         return tuple(Step(frame, Action.SEE, write=False) for frame in after)
 
 
+@dataclass(frozen=True)
+class _Before:
+    """What was there before this render: the state that it is given, and what was decided for all of the shot."""
+
+    given: ShotState | None
+    decided: Decided | None
+
+    @classmethod
+    def of(cls, job: RenderJob, plates: PlateReader, folder: ShotFolder) -> _Before:
+        """What the job names."""
+        return cls(state_given(job, plates), Decided.load(folder) if job.decided else None)
+
+    @property
+    def settled(self) -> ShotIdentity | None:
+        """What no plate has a say in any more."""
+        known = self.decided or self.given
+        return None if known is None else known.identity
+
+
 def plan_shot(job: RenderJob, networks: Networks, turn: ViewTurn | None = None) -> ShotPlan:
     """Decide everything about a job, which is one view's `turn` where several are rendered.
 
@@ -88,8 +107,9 @@ def plan_shot(job: RenderJob, networks: Networks, turn: ViewTurn | None = None) 
 def _plan(job: RenderJob, plates: PlateReader, nets: Networks, turn: ViewTurn | None) -> ShotPlan:
     writer = _writer(job, plates, turn)
     folder = shot_folder(job, plates, turn)
-    given, decided, settled = _before(job, plates, folder)
-    cuts = _cuts(job, plates, given, turn, decided)
+    before = _Before.of(job, plates, folder)
+    given, settled = before.given, before.settled
+    cuts = _cuts(job, plates, turn, before)
     steps = steps_of(job, plates, given, cuts)
     refuse_input_as_output(job, plates, writer, steps)
     notices: list[str] = []
@@ -100,9 +120,7 @@ def _plan(job: RenderJob, plates: PlateReader, nets: Networks, turn: ViewTurn | 
     color = _color(job, head, reader, settled)
     network = nets.open(job.settings)
     canvas = _canvas(job, network, window, head.pixel_aspect, settled)
-    attention = network.attention(canvas, _attention_before(folder, settled))
-    identity = _identity(job, reader, network, canvas, color, cuts, attention)
-    _require_decided(decided, folder, identity, job)
+    identity = _identity(job, reader, network, canvas, color, cuts, folder, before)
     pasts = pasts_of(reader, cuts, steps, given)
     ours = frame_block(identity, job.settings, network.record, color.sentence(), FrameRecord(0))
     kept = frames_kept(job, writer, steps, identity, ours, pasts)
@@ -110,8 +128,7 @@ def _plan(job: RenderJob, plates: PlateReader, nets: Networks, turn: ViewTurn | 
     start = find_start(
         job, folder, steps, identity, given, pasts, kept.records, network.state_shapes, notices
     )
-    notices += network.notices(identity.canvas)
-    notices += kept.notice, doubt_about(given, reader, cuts)
+    notices += [*network.notices(identity.canvas), kept.notice, doubt_about(given, reader, cuts)]
     return ShotPlan(
         job=job,
         reader=reader,
@@ -128,22 +145,6 @@ def _plan(job: RenderJob, plates: PlateReader, nets: Networks, turn: ViewTurn | 
         asked=str(FrameRange.of(step.frame for step in steps if step.write)),
         notices=tuple(filter(None, notices)),
     )
-
-
-def _before(
-    job: RenderJob, plates: PlateReader, folder: ShotFolder
-) -> tuple[ShotState | None, Decided | None, ShotIdentity | None]:
-    """The state that was given, what was decided for the shot, and what the one or the other settles."""
-    given = state_given(job, plates)
-    decided = Decided.load(folder) if job.decided else None
-    return given, decided, decided.identity if decided else given.identity if given else None
-
-
-def _require_decided(
-    decided: Decided | None, folder: ShotFolder, identity: ShotIdentity, job: RenderJob
-) -> None:
-    if decided is not None:
-        decided.require_fit(folder, identity, job.settings)
 
 
 def shot_folder(job: RenderJob, reader: PlateReader, turn: ViewTurn | None) -> ShotFolder:
@@ -165,14 +166,13 @@ def _writer(job: RenderJob, reader: PlateReader, turn: ViewTurn | None) -> ExrDe
 def _cuts(
     job: RenderJob,
     reader: PlateReader,
-    given: ShotState | None,
     turn: ViewTurn | None,
-    decided: Decided | None,
+    before: _Before,
 ) -> CutPlan:
-    if decided is not None:
-        return cuts_at(
-            decided.cuts, reader.frames, given.next_frame - 1 if given else reader.frames[0]
-        )
+    given = before.given
+    if before.decided is not None:
+        head = given.next_frame - 1 if given else reader.frames[0]
+        return cuts_at(before.decided.cuts, reader.frames, head)
     plan = plan_cuts(
         job.settings.cuts,
         reader,
@@ -246,11 +246,13 @@ def _identity(
     canvas: Canvas,
     color: ColorPlan,
     cuts: CutPlan,
-    attention: Choice,
+    folder: ShotFolder,
+    before: _Before,
 ) -> ShotIdentity:
     shot, settings = job.shot, job.settings
+    attention = network.attention(canvas, _attention_before(folder, before.settled))
     picture = ",".join(shot.channels) if shot.channels else shot.layer or ""
-    return ShotIdentity(
+    identity = ShotIdentity(
         shot=Path(reader.name).name,
         picture=f"{picture}@{shot.view}" if shot.view else picture,
         architecture=network.config.name,
@@ -267,6 +269,9 @@ def _identity(
         empty=reader.empty,
         preroll_frames=job.preroll_frames,
     )
+    if before.decided is not None:
+        before.decided.require_fit(folder, identity, settings)
+    return identity
 
 
 def _canvas(
