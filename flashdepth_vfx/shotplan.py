@@ -25,7 +25,7 @@ from flashdepth_vfx.manifest import FrameRecord, code_of, frame_block
 from flashdepth_vfx.masks import MaskedPlates, mask_plates
 from flashdepth_vfx.model.attention import Choice, choice_in, record_of
 from flashdepth_vfx.networks import Network, Networks
-from flashdepth_vfx.outputs import frames_kept, output_sequence, refuse_input_as_output
+from flashdepth_vfx.outputs import FramesKept, frames_kept, output_sequence, refuse_input_as_output
 from flashdepth_vfx.plate import PlateHeader, Window
 from flashdepth_vfx.preprocess import Canvas, plan_canvas
 from flashdepth_vfx.resume import doubt_about, find_start, pasts_of, state_given
@@ -90,6 +90,13 @@ class _Before:
         known = self.decided or self.given
         return None if known is None else known.identity
 
+    def attention(self, folder: ShotFolder) -> Choice:
+        """What an earlier part of this shot ran, so that this one rounds as it did."""
+        earlier = self.settled
+        if earlier is None and (state := next(folder.states(sys.maxsize, []), None)):
+            earlier = state.identity
+        return {} if earlier is None else choice_in(earlier.kernels)
+
 
 def plan_shot(job: RenderJob, networks: Networks, turn: ViewTurn | None = None) -> ShotPlan:
     """Decide everything about a job, which is one view's `turn` where several are rendered.
@@ -122,8 +129,7 @@ def _plan(job: RenderJob, plates: PlateReader, nets: Networks, turn: ViewTurn | 
     canvas = _canvas(job, network, window, head.pixel_aspect, settled)
     identity = _identity(job, reader, network, canvas, color, cuts, folder, before)
     pasts = pasts_of(reader, cuts, steps, given)
-    ours = frame_block(identity, job.settings, network.record, color.sentence(), FrameRecord(0))
-    kept = frames_kept(job, writer, steps, identity, ours, pasts)
+    kept = _kept(job, writer, steps, identity, network, color, pasts)
     require_space(writer, expected, kept.records)
     start = find_start(
         job, folder, steps, identity, given, pasts, kept.records, network.state_shapes, notices
@@ -214,12 +220,17 @@ def _color(
     return replace(plan(display_view=view, exposure=stops), exposure_chosen_by="auto")
 
 
-def _attention_before(folder: ShotFolder, settled: ShotIdentity | None) -> Choice:
-    """What an earlier part of this shot ran, so that this one rounds as it did."""
-    if settled is None:
-        state = next(folder.states(sys.maxsize, []), None)
-        settled = None if state is None else state.identity
-    return {} if settled is None else choice_in(settled.kernels)
+def _kept(
+    job: RenderJob,
+    writer: ExrDepthWriter,
+    steps: tuple[Step, ...],
+    identity: ShotIdentity,
+    network: Network,
+    color: ColorPlan,
+    pasts: Mapping[int, str],
+) -> FramesKept:
+    ours = frame_block(identity, job.settings, network.record, color.sentence(), FrameRecord(0))
+    return frames_kept(job, writer, steps, identity, ours, pasts)
 
 
 def _engine(
@@ -250,7 +261,7 @@ def _identity(
     before: _Before,
 ) -> ShotIdentity:
     shot, settings = job.shot, job.settings
-    attention = network.attention(canvas, _attention_before(folder, before.settled))
+    attention = network.attention(canvas, before.attention(folder))
     picture = ",".join(shot.channels) if shot.channels else shot.layer or ""
     identity = ShotIdentity(
         shot=Path(reader.name).name,
