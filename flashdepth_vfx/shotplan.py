@@ -5,16 +5,15 @@ Nothing is written here: a job that cannot be rendered leaves no trace on disk.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from flashdepth_vfx.before import Before
 from flashdepth_vfx.beside import beside_writer, expect_frames, require_space
 from flashdepth_vfx.color import ColorPlan, ColorTransform, plan_color
 from flashdepth_vfx.cutplan import CutPlan, cuts_at, plan_cuts
-from flashdepth_vfx.decided import Decided
 from flashdepth_vfx.engine import DepthEngine
 from flashdepth_vfx.exposure import auto_exposure
 from flashdepth_vfx.frames import FrameRange, FrameSequence
@@ -23,12 +22,12 @@ from flashdepth_vfx.io.exr_writer import ExrDepthWriter
 from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.manifest import FrameRecord, code_of, frame_block
 from flashdepth_vfx.masks import MaskedPlates, mask_plates
-from flashdepth_vfx.model.attention import Choice, choice_in, record_of
+from flashdepth_vfx.model.attention import choice_in, record_of
 from flashdepth_vfx.networks import Network, Networks
 from flashdepth_vfx.outputs import FramesKept, frames_kept, output_sequence, refuse_input_as_output
 from flashdepth_vfx.plate import PlateHeader, Window
 from flashdepth_vfx.preprocess import Canvas, plan_canvas
-from flashdepth_vfx.resume import doubt_about, find_start, pasts_of, state_given
+from flashdepth_vfx.resume import doubt_about, find_start, pasts_of
 from flashdepth_vfx.schedule import Action, Step
 from flashdepth_vfx.shotfolder import ShotFolder
 from flashdepth_vfx.shotinfo import open_shot
@@ -72,32 +71,6 @@ class ShotPlan:
         return tuple(Step(frame, Action.SEE, write=False) for frame in after)
 
 
-@dataclass(frozen=True)
-class _Before:
-    """What was there before this render: the state that it is given, and what was decided for all of the shot."""
-
-    given: ShotState | None
-    decided: Decided | None
-
-    @classmethod
-    def of(cls, job: RenderJob, plates: PlateReader, folder: ShotFolder) -> _Before:
-        """What the job names."""
-        return cls(state_given(job, plates), Decided.load(folder) if job.decided else None)
-
-    @property
-    def settled(self) -> ShotIdentity | None:
-        """What no plate has a say in any more."""
-        known = self.decided or self.given
-        return None if known is None else known.identity
-
-    def attention(self, folder: ShotFolder) -> Choice:
-        """What an earlier part of this shot ran, so that this one rounds as it did."""
-        earlier = self.settled
-        if earlier is None and (state := next(folder.states(sys.maxsize, []), None)):
-            earlier = state.identity
-        return {} if earlier is None else choice_in(earlier.kernels)
-
-
 def plan_shot(job: RenderJob, networks: Networks, turn: ViewTurn | None = None) -> ShotPlan:
     """Decide everything about a job, which is one view's `turn` where several are rendered.
 
@@ -114,7 +87,7 @@ def plan_shot(job: RenderJob, networks: Networks, turn: ViewTurn | None = None) 
 def _plan(job: RenderJob, plates: PlateReader, nets: Networks, turn: ViewTurn | None) -> ShotPlan:
     writer = _writer(job, plates, turn)
     folder = shot_folder(job, plates, turn)
-    before = _Before.of(job, plates, folder)
+    before = Before.of(job, plates, folder)
     given, settled = before.given, before.settled
     cuts = _cuts(job, plates, turn, before)
     steps = steps_of(job, plates, given, cuts)
@@ -173,7 +146,7 @@ def _cuts(
     job: RenderJob,
     reader: PlateReader,
     turn: ViewTurn | None,
-    before: _Before,
+    before: Before,
 ) -> CutPlan:
     given = before.given
     if before.decided is not None:
@@ -258,7 +231,7 @@ def _identity(
     color: ColorPlan,
     cuts: CutPlan,
     folder: ShotFolder,
-    before: _Before,
+    before: Before,
 ) -> ShotIdentity:
     shot, settings = job.shot, job.settings
     attention = network.attention(canvas, before.attention(folder))

@@ -76,6 +76,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "shotsteps": {"cutplan", "errors", "io", "job", "schedule", "state"},
     "decided": {"errors", "io", "settings", "shotfolder", "state"},
+    "before": {"decided", "io", "job", "model", "resume", "shotfolder", "state"},
     "deciding": {
         "color", "cutplan", "decided", "frames", "job", "networks", "shotcuts", "shotinfo", "shotplan", "views",
         "viewturn",
