@@ -1,11 +1,8 @@
-"""The options of `render`, and the `RenderJob` that they ask for.
-
-Every option is called as the field that it sets, so what a job takes and what the command takes are one
-list. Defaults are the dataclasses' own: an option that was not given sets nothing.
-"""
+"""The `RenderJob` that a command line asks for, or several: a job file with the options laid over it."""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
@@ -14,247 +11,54 @@ from typing import Any, TextIO, TypeVar
 import click
 
 import flashdepth_vfx
-from flashdepth_vfx import (
-    Convention,
-    Empty,
-    MissingPolicy,
-    RenderJob,
-    RenderSettings,
-    SceneUnit,
-    Upsampling,
-)
+from flashdepth_vfx import RenderJob, RenderSettings
 
-from .options import compression_option
-from .options import flag as _flag
-from .options import text as _text
-from .options import word as _word
+from .job_options import CHECKPOINTS, JOB, OF_SHOTS, OUTPUT, SHOT, STATE
 
-__all__ = ["job_from", "job_options", "shot_options"]
+__all__ = ["job_from", "job_options", "jobs_from", "planned_options", "shot_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_DEFAULTS = RenderSettings()
-
-
-class _NumberOr(click.ParamType[float | str]):
-    """A number of a kind, or one word."""
-
-    def __init__(self, kind: type[int] | type[float], what: str, word: str) -> None:
-        self._kind, self._what, self._word = kind, what, word
-        self.name = f"{what}|{word}"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float | str:
-        if value == self._word:
-            return self._word
-        try:
-            return self._kind(value)
-        except ValueError:
-            self.fail(f"'{value}' is neither {self._what} nor '{self._word}'", param, ctx)
-
-
-class _Names(click.ParamType[tuple[str, ...]]):
-    """Names separated by commas."""
-
-    name = "name,..."
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
-
-
-_SHOT = (
-    _text("--layer", help="Layer of the EXR to take as the picture."),
-    click.option("--channels", type=_Names(), help="One or three channels to take as the picture."),
-    _text(
-        "--view",
-        metavar="NAME|NAME,NAME|all",
-        help="View of a stereo EXR, also fills %V in names. Of several, each has its own state, and the first"
-        " decides the cuts: --view left,right.",
-    ),
-    click.option("--start-frame", type=int, help="Number of a movie's first frame.  [default: 1]"),
-)
-_PART = (
-    _text(
-        "--frames", metavar="RANGE", help="Frames to write: 1001-1100,1200-1210x2. [default: all]"
-    ),
-    _flag("--sparse", help="The network sees the frames of --frames only, as if cut together."),
-    click.option(
-        "--missing",
-        type=click.Choice([str(policy) for policy in MissingPolicy]),
-        help=f"What becomes of a frame that is not on disk.  [default: {_DEFAULTS.missing}]",
-    ),
-    _text(
-        "--cuts",
-        metavar="none|auto|FILE",
-        help="Where takes begin, and the state anew: nowhere, where the pictures say, or where a list of"
-        " frames or an .otio edit does.  [default: auto for a movie, none for a sequence]",
-    ),
-)
-_NETWORK = (
-    _text(
-        "--weights",
-        metavar="NAME|FILE",
-        help=f"Set of weights (flashdepth weights list).  [default: {_DEFAULTS.weights}]",
-    ),
-    click.option(
-        "--accept-license",
-        multiple=True,
-        metavar="NAME",
-        help="Accept the licence of these weights. May be repeated.",
-    ),
-    click.option(
-        "--resolution",
-        type=_NumberOr(int, "pixels", "native"),
-        help="Long side of what the network sees.  [default: the weights' own]",
-    ),
-    _text("--device", help=f"auto, cuda, cuda:N or cpu.  [default: {_DEFAULTS.device}]"),
-    _word(
-        "--scan",
-        words=("auto", "torch", "mamba_ssm"),
-        default=_DEFAULTS.scan,
-        help="Kernels of the temporal module.",
-    ),
-    _word(
-        "--precision",
-        words=("auto", "fp32", "fp16", "bf16"),
-        default=_DEFAULTS.precision,
-        help="Of the network's wide layers; what fp16 cannot hold is computed in fp32.",
-    ),
-)
-_DEPTH = (
-    _word(
-        "--convention",
-        words=Convention,
-        default=_DEFAULTS.convention,
-        help="What a depth pixel says.",
-    ),
-    _word(
-        "--scene-unit",
-        words=SceneUnit,
-        default=_DEFAULTS.scene_unit,
-        help="What a length of 1 is in the scene.",
-    ),
-    _flag("--infinite-sky", help="The sky of z is infinity, and not 10 km."),
-    _word(
-        "--upsampling",
-        words=Upsampling,
-        default=_DEFAULTS.upsampling,
-        help="How depth reaches plate size.",
-    ),
-    _text(
-        "--depth-layer",
-        metavar="NAME",
-        help=f"Layer of the depth channel; '' for a bare Z.  [default: {_DEFAULTS.depth_layer}]",
-    ),
-    compression_option(_DEFAULTS.compression),
-    _flag(
-        "--edge-matte", help="Also write depth.edge: 1 where depth is not to be trusted, at edges."
-    ),
-    _flag(
-        "--edge-layers",
-        help="Also write depth.fg, depth.bg and depth.coverage: two depths and the near one's share of the"
-        " pixel, for hair and motion blur. Needs --upsampling guided.",
-    ),
-    _flag(
-        "--stabilise",
-        help="Take out flicker of the depth's scale and offset, frame by frame.",
-    ),
-    _flag(
-        "--append-part",
-        help="Write copies of the EXR plates, with the depth as one more part; the plate's own parts stay"
-        " as they are, byte for byte.",
-    ),
-)
-_COLOR = (
-    _text("--colorspace", help="Colour space of the plates.  [default: as the file says]"),
-    _text("--ocio", metavar="CONFIG", help="OCIO config.  [default: $OCIO, else the built-in one]"),
-    _text(
-        "--display-view", metavar="[DISPLAY/]VIEW", help="OCIO view that the network sees through."
-    ),
-    click.option(
-        "--exposure",
-        "exposure_stops",
-        type=_NumberOr(float, "stops", "auto"),
-        help="Brighten or darken what the network sees; auto measures the whole shot once.  [default: 0]",
-    ),
-)
-_MASKS = (
-    _text(
-        "--matte",
-        metavar="LAYER",
-        help="Layer or channel of the plates, or of --matte-input, that says which pixels to ignore: rigs,"
-        " burn-ins.",
-    ),
-    _text(
-        "--matte-input",
-        metavar="PATTERN",
-        help="Mattes as a sequence of their own, with the plates' frame numbers, or one still for all.",
-    ),
-    _flag("--matte-invert", help="The matte says which pixels to keep."),
-    click.option(
-        "--matte-threshold",
-        type=float,
-        metavar="VALUE",
-        help=f"Ignore what is above it, 0 to 1.  [default: {_DEFAULTS.matte_threshold}]",
-    ),
-    _word(
-        "--empty",
-        words=Empty,
-        default=_DEFAULTS.empty,
-        help="What becomes of letterboxes, black edges of undistorted plates, and alpha 0.",
-    ),
-)
-_STATE = (
-    _text("--state-in", metavar="FILE", help="Go on from the state that another render left."),
-    _text("--state-out", metavar="FILE", help="Leave the state after the last frame."),
-    click.option(
-        "--preroll",
-        "preroll_frames",
-        type=int,
-        metavar="FRAMES",
-        help="The state sees so many frames before those of --frames, and not the whole shot: an approximation, for"
-        " parts that are rendered at once.",
-    ),
-    _flag("--decided", help="Take what flashdepth decide left beside the output."),
-    _flag("--resume", help="Keep whole frames and go on from the last checkpoint."),
-    _flag("--overwrite", help="Replace frames that were made with other settings."),
-    click.option(
-        "--checkpoint-interval",
-        "checkpoint_interval_frames",
-        type=int,
-        metavar="FRAMES",
-        help="Frames between two checkpoints of the state."
-        f"  [default: {_DEFAULTS.checkpoint_interval_frames}]",
-    ),
-    _flag("--allow-device-change", help="Accept a seam where another kind of device goes on."),
-)
 
 
 def shot_options(command: Command) -> Command:
     """Add INPUT and what chooses the picture in it."""
-    for option in reversed(_SHOT):
+    for option in reversed(SHOT):
         command = option(command)
     return click.argument("input", required=False)(command)
 
 
 def job_options(command: Command) -> Command:
     """Add every option of a `RenderJob`, and `--job`."""
-    output = _text("-o", "--output", metavar="PATTERN", help="Where the depth EXRs go.")
-    job = click.option(
-        "--job",
-        type=click.File("r", encoding="utf-8"),
-        help="A job as JSON ('-' is stdin); other options replace what it says.",
-    )
-    for option in reversed((output, job, *_PART, *_NETWORK, *_DEPTH, *_COLOR, *_MASKS, *_STATE)):
+    for option in reversed((OUTPUT, JOB, *OF_SHOTS, *STATE)):
         command = option(command)
     return shot_options(command)
 
 
+def planned_options(command: Command) -> Command:
+    """Add INPUT..., `--job`, and the options of a `RenderJob` that all tasks of its shot share."""
+    for option in reversed((OUTPUT, JOB, *SHOT, *OF_SHOTS, *CHECKPOINTS)):
+        command = option(command)
+    return click.argument("inputs", metavar="INPUT...", nargs=-1)(command)
+
+
+def jobs_from(
+    file: TextIO | None, inputs: tuple[str, ...], given: Mapping[str, Any]
+) -> list[RenderJob]:
+    """The job of each of `inputs`, as `job_from` makes it; that in `file` alone where there are none."""
+    plain = _read_job(file)
+    shot = _part("shot", plain)
+    each = inputs or ((shot["input"],) if "input" in shot else ())
+    if not each:
+        raise click.UsageError("name an INPUT: a frame pattern, a folder or a movie; or several")
+    return [_job_in(copy.deepcopy(plain), {**given, "input": one}) for one in each]
+
+
 def job_from(file: TextIO | None, given: Mapping[str, Any]) -> RenderJob:
     """The job in `file`, with the options that were `given` laid over it. Raises `UsageError`."""
-    plain = _read_job(file)
+    return _job_in(_read_job(file), given)
+
+
+def _job_in(plain: dict[str, Any], given: Mapping[str, Any]) -> RenderJob:
     for name, value in given.items():
         # An option that was not given is None, or () where it may be repeated.
         if value is not None and value != ():

@@ -36,6 +36,8 @@ _COMMANDS = (
     "train",
     "evaluate",
     "bench",
+    "plan",
+    "task",
 )
 #: What a shell says of a program that Ctrl-C ended.
 _ENDED_BY_KEY = 130

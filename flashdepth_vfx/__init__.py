@@ -17,6 +17,7 @@ from flashdepth_vfx.version import VERSION
 if TYPE_CHECKING:
     from flashdepth_vfx import bench as bench
     from flashdepth_vfx import evaluation as evaluation
+    from flashdepth_vfx import farm as farm
     from flashdepth_vfx import training as training
     from flashdepth_vfx import weights as weights
     from flashdepth_vfx.converter import ConvertResult as ConvertResult
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from flashdepth_vfx.events import Warned as Warned
     from flashdepth_vfx.events import to_line as to_line
     from flashdepth_vfx.events import to_plain as to_plain
+    from flashdepth_vfx.farm import FarmPlan as FarmPlan
+    from flashdepth_vfx.farm import plan as plan
     from flashdepth_vfx.frames import FrameRange as FrameRange
     from flashdepth_vfx.frames import FrameSequence as FrameSequence
     from flashdepth_vfx.job import ConvertJob as ConvertJob
@@ -45,7 +48,8 @@ if TYPE_CHECKING:
     from flashdepth_vfx.plate import Plate as Plate
     from flashdepth_vfx.plate import Window as Window
     from flashdepth_vfx.renderer import RenderResult as RenderResult
-    from flashdepth_vfx.serve import result_to_plain as result_to_plain
+    from flashdepth_vfx.results import result_to_plain as result_to_plain
+    from flashdepth_vfx.serve import run_listener as run_listener
     from flashdepth_vfx.serve import run_worker as run_worker
     from flashdepth_vfx.settings import Convention as Convention
     from flashdepth_vfx.settings import Empty as Empty
@@ -70,6 +74,7 @@ _HOME = {
     "DepthEngine": "engine",
     "DepthFrame": "plate",
     "Empty": "settings",
+    "FarmPlan": "farm",
     "Finished": "events",
     "FlashDepthError": "errors",
     "FramePassed": "events",
@@ -100,14 +105,16 @@ _HOME = {
     "find_cuts": "shotcuts",
     "inspect_shot": "shotinfo",
     "job_schema": "job",
+    "plan": "farm",
     "render": "views",
-    "result_to_plain": "serve",
+    "result_to_plain": "results",
+    "run_listener": "serve",
     "run_worker": "serve",
     "to_line": "events",
     "to_plain": "events",
 }
 #: Rooms with public names of their own.
-_MODULES = ("bench", "evaluation", "training", "weights")
+_MODULES = ("bench", "evaluation", "farm", "training", "weights")
 
 __all__ = [*sorted((*_HOME, *_MODULES)), "__version__"]
 

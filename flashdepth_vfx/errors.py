@@ -7,7 +7,8 @@
     │   ├── NoSuchChannelError       a plate has no such layer, channel or view
     │   ├── ColorError               no such colour space, display, view or OCIO config
     │   ├── LicenseError             the weights need a consent that was not given
-    │   └── CalibrationError         measured distances contradict the depth, or tell no scale
+    │   ├── CalibrationError         measured distances contradict the depth, or tell no scale
+    │   └── PlanError                a farm plan cannot be made, read, or has no such task
     ├── PlateError                   a plate cannot be used
     │   ├── MissingFrameError        a frame of the sequence is not on disk
     │   ├── CorruptPlateError        truncated, empty, not an image, or unsafe to read
@@ -21,6 +22,7 @@
     ├── DeviceError                  the device asked for is not there, or ran out of memory
     ├── StateError                   a state file cannot be read
     │   └── StateMismatchError       it belongs to another shot, other weights, another size
+    ├── WorkerError                  exit 75: a resident worker is not there, or went away
     ├── FrameOrderError              the engine was given a frame out of order
     └── Interrupted                  exit 143: stopped by a signal after saving the state
 
@@ -49,6 +51,7 @@ __all__ = [
     "NoSuchWeightsError",
     "OutputError",
     "OutputExistsError",
+    "PlanError",
     "PlateError",
     "PlateSizeError",
     "SettingsError",
@@ -56,6 +59,7 @@ __all__ = [
     "StateMismatchError",
     "UsageError",
     "WeightsError",
+    "WorkerError",
 ]
 
 
@@ -111,6 +115,10 @@ class LicenseError(UsageError):
 
 class CalibrationError(UsageError):
     """Measured distances contradict the depth, or tell no scale."""
+
+
+class PlanError(UsageError):
+    """A farm plan cannot be made or read, or has no such shot or task."""
 
 
 class PlateError(FlashDepthError):
@@ -206,6 +214,20 @@ class StateError(FlashDepthError):
 
 class StateMismatchError(StateError):
     """A state belongs to another shot, other weights, another size or device."""
+
+
+class WorkerError(FlashDepthError):
+    """A resident worker is not there, or went away. Exit 75: with another one the same command can succeed.
+
+    `path` is the file that tells of it.
+    """
+
+    exit_code = 75
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        self.path = str(path)
+        self.reason = " ".join(reason.split())
+        super().__init__(f"{self.path}: {self.reason}")
 
 
 class FrameOrderError(FlashDepthError):

@@ -5,7 +5,7 @@ Terminals, farms and hosts each make their own words of them; `to_plain` is thei
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -19,6 +19,7 @@ __all__ = [
     "RenderEvent",
     "Started",
     "Warned",
+    "from_plain",
     "to_line",
     "to_plain",
 ]
@@ -96,6 +97,15 @@ _NAMES: dict[type, str] = {
 def to_plain(event: RenderEvent) -> dict[str, Any]:
     """As plain JSON values, the kind of event under "event"."""
     return {"event": _NAMES[type(event)], **msgspec.to_builtins(event)}
+
+
+def from_plain(plain: Mapping[str, Any]) -> RenderEvent:
+    """The event that `to_plain` made this of, whatever else is in there. Raises `ValueError` for any other."""
+    kinds = {name: kind for kind, name in _NAMES.items()}
+    if plain.get("event") not in kinds:
+        raise ValueError(f"no event: {plain!r}")
+    event: RenderEvent = msgspec.convert(plain, kinds[plain["event"]])
+    return event
 
 
 def to_line(event: RenderEvent) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -143,10 +144,17 @@ class FrameSequence:
         """The stem without the separator before the frame number: `shot_010` of `shot_010.####.exr`."""
         return self.stem.rstrip("._-") or "frames"
 
+    @property
+    def beside(self) -> Path:
+        """The folder of what a render keeps beside these frames."""
+        return self.folder / f"{self.name}.flashdepth"
+
     def path(self, frame: int) -> Path:
         """The file of one frame."""
-        number = "" if not self.padding else f"{frame:0{self.padding + (frame < 0)}d}"
-        return self.folder / f"{self.stem}{number}{self.suffix}"
+        return self.folder / f"{self.stem}{self._number(frame)}{self.suffix}"
+
+    def _number(self, frame: int) -> str:
+        return "" if not self.padding else f"{frame:0{self.padding + (frame < 0)}d}"
 
     def frames_on_disk(self) -> tuple[int, ...]:
         """The frame numbers that have a file, ascending. Empty when the folder is not there."""
@@ -154,12 +162,13 @@ class FrameSequence:
             return (1,) if self.path(1).is_file() else ()
         number = re.compile(re.escape(self.stem) + r"(-?\d+)" + re.escape(self.suffix))
         try:
-            names = [entry.name for entry in self.folder.iterdir()]
+            # Names alone: a thousand shots are a million files.
+            names = os.listdir(self.folder)  # noqa: PTH208
         except (FileNotFoundError, NotADirectoryError):
             return ()
-        matches = (number.fullmatch(name) for name in names)
-        # The round trip through path() leaves out other paddings: 01001 is not a frame of ####.
-        return tuple(sorted(f for m in matches if m and self.path(f := int(m[1])).name == m[0]))
+        found = (match[1] for name in names if (match := number.fullmatch(name)))
+        # The round trip leaves out other paddings: 01001 is not a frame of ####.
+        return tuple(sorted(f for text in found if self._number(f := int(text)) == text))
 
 
 def _is_absent(folder: Path) -> bool:

@@ -8,15 +8,17 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from flashdepth_vfx.depth import DepthCode
 from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.settings import RenderSettings
-from flashdepth_vfx.state import ShotIdentity
 from flashdepth_vfx.version import VERSION
+
+if TYPE_CHECKING:
+    from flashdepth_vfx.state import ShotIdentity
 
 __all__ = [
     "FrameRecord",

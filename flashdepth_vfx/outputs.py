@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flashdepth_vfx.errors import OutputError, OutputExistsError, SettingsError
 from flashdepth_vfx.frames import FrameRange, FrameSequence
@@ -15,7 +16,9 @@ from flashdepth_vfx.io.exr_writer import ExrDepthWriter, is_ours
 from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.manifest import FrameRecord, other_settings, record_of
 from flashdepth_vfx.schedule import Step
-from flashdepth_vfx.state import ShotIdentity
+
+if TYPE_CHECKING:
+    from flashdepth_vfx.state import ShotIdentity
 
 __all__ = [
     "FramesKept",

@@ -8,7 +8,17 @@ import msgspec
 
 from flashdepth_vfx.errors import UsageError
 
-__all__ = ["PROTOCOL", "Cancel", "Ping", "Render", "Request", "Schema", "id_in", "parse_request"]
+__all__ = [
+    "PROTOCOL",
+    "Cancel",
+    "Ping",
+    "Render",
+    "Request",
+    "Schema",
+    "Task",
+    "id_in",
+    "parse_request",
+]
 
 #: Grows by one when a message changes its meaning; new fields and new types leave it.
 PROTOCOL = 1
@@ -25,6 +35,14 @@ class Render(_Message, tag="render"):
     job: dict[str, Any]
 
 
+class Task(_Message, tag="task"):
+    """Do the task that is called `task` in `plan`, the JSON form of a `FarmPlan`."""
+
+    id: str
+    plan: dict[str, Any]
+    task: str
+
+
 class Cancel(_Message, tag="cancel"):
     """Drop a render that waits, or interrupt the one that runs."""
 
@@ -39,7 +57,7 @@ class Ping(_Message, tag="ping"):
     """Is anyone there, and what is under way?"""
 
 
-Request: TypeAlias = Render | Cancel | Schema | Ping
+Request: TypeAlias = Render | Task | Cancel | Schema | Ping
 
 
 def parse_request(line: bytes | None) -> Request:

@@ -1,72 +1,34 @@
-"""The resident worker: jobs come as JSON lines on stdin, what becomes of them goes out on stdout.
+"""The resident worker: jobs come as JSON lines, what becomes of them goes back the same way.
 
-    stdin ─▶ reader thread ─▶ queue ─▶ this thread: render, one at a time ─▶ stdout
-
-The network stays loaded between renders. The worker ends with its stdin, so that a host that dies takes
-it along: the render in hand saves its state first. docs/serve.md lists every message.
+The network stays loaded between renders. On stdin and stdout it serves one host and ends with it, so that a host
+that dies takes it along; listening on this machine it serves one client after another, for the tasks of a farm. The
+render in hand saves its state first. docs/serve.md lists every message.
 """
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
-import queue
+import secrets
 import signal
+import socket
 import sys
-import threading
-import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from flashdepth_vfx.errors import FlashDepthError, Interrupted, UsageError
-from flashdepth_vfx.events import (
-    Finished,
-    FramePassed,
-    FrameWritten,
-    Observer,
-    RenderEvent,
-    Started,
-    Warned,
-    to_line,
-    to_plain,
-)
-from flashdepth_vfx.job import RenderJob, job_schema
-from flashdepth_vfx.lines import Outbox, read_lines
-from flashdepth_vfx.protocol import (
-    PROTOCOL,
-    Cancel,
-    Ping,
-    Render,
-    Schema,
-    id_in,
-    parse_request,
-)
-from flashdepth_vfx.version import VERSION
+from flashdepth_vfx.errors import DeviceError
+from flashdepth_vfx.io.atomic import atomic_write_bytes
+from flashdepth_vfx.worker import Worker
 
 if TYPE_CHECKING:
     from flashdepth_vfx.networks import Networks
-    from flashdepth_vfx.renderer import RenderResult
 
-__all__ = ["result_to_plain", "run_worker"]
+__all__ = ["run_listener", "run_worker"]
 
-#: Exit code when stdin ended under a render: it saved its state.
-_INTERRUPTED = Interrupted.exit_code
-#: Exit code when the render in hand did not end in its time.
-_HUNG = 1
-#: How long a host may take to read the last replies.
-_FAREWELL_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class _Task:
-    """A render that was asked for. Setting `stop` interrupts it once it runs."""
-
-    id: str
-    job: RenderJob
-    stop: threading.Event = field(default_factory=threading.Event)
+#: A client that connects says who it is in this time, or is let go.
+_GREETING_SECONDS = 5.0
 
 
 def run_worker(*, grace_seconds: float = 60.0, debug: bool = False) -> int:
@@ -77,30 +39,7 @@ def run_worker(*, grace_seconds: float = 60.0, debug: bool = False) -> int:
     `debug` prints the traceback of a defect on stderr.
     """
     requests, replies = _claim_streams()
-    return _Worker(requests, replies, grace_seconds, debug=debug).run()
-
-
-def result_to_plain(result: RenderResult) -> dict[str, Any]:
-    """A `RenderResult` as plain JSON values; of the state, what it waits for."""
-    from flashdepth_vfx.views import StereoResult
-
-    state = result.state
-    several: dict[str, Any] = {}
-    if isinstance(result, StereoResult):
-        several["views"] = {name: result_to_plain(one) for name, one in result.views.items()}
-        several["mismatches"] = [
-            {**msgspec.to_builtins(one), "frames": list(one.frames)} for one in result.mismatches
-        ]
-    return {
-        "frames_written": list(result.frames_written),
-        "frames_kept": list(result.frames_kept),
-        "manifest": str(result.manifest),
-        "seconds": result.seconds,
-        "state": None
-        if state is None
-        else {"next_frame": state.next_frame, "frames_seen": state.frames_seen},
-        **several,
-    }
+    return Worker(requests, replies, grace_seconds, debug=debug).run()
 
 
 def _claim_streams() -> tuple[int, int]:
@@ -114,180 +53,96 @@ def _claim_streams() -> tuple[int, int]:
     return requests, replies
 
 
-class _Worker:
-    """Three threads: this one renders, one reads requests, one waits for the end."""
+def run_listener(
+    address: Path, *, grace_seconds: float = 60.0, idle_seconds: float = 900.0, debug: bool = False
+) -> int:
+    """Serve clients on this machine, one after another, until SIGTERM or so long without one; return the exit code.
 
-    def __init__(self, requests: int, replies: int, grace_seconds: float, *, debug: bool) -> None:
-        self._requests = requests
-        self._grace_seconds = grace_seconds
-        self._debug = debug
-        # Simple queues alone may be used by a signal's handler.
-        self._ends: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._queue: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
-        self._outbox = Outbox(replies, on_loss=lambda: self._ends.put("nobody reads stdout"))
-        self._lock = threading.Lock()
-        self._waiting: dict[str, _Task] = {}
-        self._running: _Task | None = None
-        self._ending = False
-        self._farewells_sent = threading.Event()
-
-    def run(self) -> int:
-        """Until the end."""
-        for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._on_signal)
-        self._send("ready", None, version=VERSION, pid=os.getpid(), protocol=PROTOCOL)
-        for work in (self._read, self._wait_for_the_end):
-            threading.Thread(target=work, daemon=True).start()
-        # Imported once the host knows that we live, and before it asks for anything: it takes seconds.
-        from flashdepth_vfx.networks import Networks
-
-        networks = Networks()
-        interrupted = False
-        while (task := self._next()) is not None:
-            # A render that its host cancelled earlier is no reason to end with an error.
-            interrupted = self._render(task, networks) and self._ending
-        self._farewells_sent.wait()
-        # No longer: a host that hangs must not make us hang.
-        self._outbox.drain(_FAREWELL_SECONDS)
-        return _INTERRUPTED if interrupted else 0
-
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        self._ends.put(signal.Signals(number).name)
-
-    def _wait_for_the_end(self) -> None:
-        reason = self._ends.get()
-        # Before anything that could wait for someone else.
-        last_resort = threading.Timer(self._grace_seconds, _end_hung)
-        last_resort.daemon = True
-        last_resort.start()
-        with self._lock:
-            self._ending = True
-            dropped = list(self._waiting.values())
-            self._waiting.clear()
-            if self._running is not None:
-                self._running.stop.set()
-        self._queue.put(None)
-        self._send("log", None, text=f"the worker ends: {reason}")
-        for task in dropped:
-            self._send("cancelled", task.id, message=f"not begun: {reason}")
-        self._farewells_sent.set()
-
-    def _next(self) -> _Task | None:
-        """The next render that nobody cancelled; None at the end."""
-        while True:
-            task = self._queue.get()
-            with self._lock:
-                if self._ending or task is None:
-                    return None
-                if self._waiting.pop(task.id, None) is task:
-                    self._running = task
-                    return task
-
-    def _render(self, task: _Task, networks: Networks) -> bool:
-        """Render, and say how it ended. True when it was interrupted."""
-        from flashdepth_vfx.views import render
-
-        kind = "finished"
-        facts: dict[str, Any] = {}
+    `address` is where they are told the port and the word that lets them in: a file for this user alone, taken away
+    at the end. The exit codes are those of `run_worker`. Raises `OutputError` when it cannot be written, and
+    `DeviceError` on Windows, where a connection is no file.
+    """
+    if sys.platform == "win32":
+        raise DeviceError("--listen needs connections that are files, which Windows has not")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        word = secrets.token_hex(16)
+        _publish(address, {"port": server.getsockname()[1], "token": word, "pid": os.getpid()})
         try:
-            result = render(
-                task.job, observer=self._observer(task.id), stop=task.stop, networks=networks
-            )
-            facts = {"result": result_to_plain(result)}
-        except Interrupted as stopped:
-            kind, facts = "cancelled", {"message": str(stopped)}
-        except FlashDepthError as error:
-            kind, facts = "error", _facts_of(error)
-        except Exception as error:  # noqa: BLE001 - a worker outlives its renders
-            self._show(error)
-            kind, facts = "error", _facts_of(error)
-        # Not running before it is said: a cancel that comes now is answered, not lost.
-        with self._lock:
-            self._running = None
-        self._send(kind, task.id, **facts)
-        return kind == "cancelled"
-
-    def _observer(self, id_: str) -> Observer:
-        def observe(event: RenderEvent) -> None:
-            plain = to_plain(event)
-            match event:
-                case Started():
-                    del plain["event"]
-                    self._send("started", id_, **plain, text=to_line(event))
-                case FrameWritten() | FramePassed():
-                    self._send("progress", id_, **plain, text=to_line(event))
-                case Warned():
-                    self._send("warning", id_, text=event.text)
-                case Finished():
-                    self._send("log", id_, text=to_line(event))
-
-        return observe
-
-    def _read(self) -> None:
-        for line in read_lines(self._requests):
-            try:
-                self._answer(line)
-            except UsageError as error:
-                self._send("error", id_in(line), **_facts_of(error))
-            except Exception as error:  # noqa: BLE001 - the next request is none the worse
-                self._show(error)
-                self._send("error", id_in(line), **_facts_of(error))
-        self._ends.put("stdin ended")
-
-    def _answer(self, line: bytes | None) -> None:
-        match parse_request(line):
-            case Render(id=id_, job=job):
-                self._enqueue(_Task(id_, RenderJob.from_dict(job)))
-            case Cancel(id=id_):
-                self._cancel(id_)
-            case Schema():
-                self._send("schema", None, protocol=PROTOCOL, schema=job_schema())
-            case Ping():
-                with self._lock:
-                    running = None if self._running is None else self._running.id
-                    waiting = list(self._waiting)
-                self._send("pong", None, running=running, waiting=waiting)
-
-    def _enqueue(self, task: _Task) -> None:
-        with self._lock:
-            running = self._running is not None and self._running.id == task.id
-            if running or task.id in self._waiting:
-                raise UsageError(f"there is a render '{task.id}' already")
-            if self._ending:
-                raise UsageError(f"render '{task.id}' came too late: the worker ends")
-            self._waiting[task.id] = task
-        self._send("queued", task.id)
-        self._queue.put(task)
-
-    def _cancel(self, id_: str) -> None:
-        with self._lock:
-            dropped = self._waiting.pop(id_, None)
-            if dropped is None:
-                if self._running is None or self._running.id != id_:
-                    raise UsageError(f"there is no render '{id_}' to cancel; it may have ended")
-                self._running.stop.set()
-                return
-        self._send("cancelled", id_, message="it had not begun")
-
-    def _show(self, error: Exception) -> None:
-        if self._debug:
-            # A stderr that nobody reads ends no worker.
-            with contextlib.suppress(OSError):
-                traceback.print_exception(error)
-
-    def _send(self, kind: str, id_: str | None, **facts: Any) -> None:
-        self._outbox.send({"type": kind, "id": id_, **facts})
+            return _listen(server, word, _Clients(grace_seconds, idle_seconds, debug=debug))
+        finally:
+            address.unlink(missing_ok=True)
 
 
-def _end_hung() -> None:
-    """End a process whose render, or a thread of it, hangs in a disk or a driver."""
+class _Told(Exception):
+    """A signal asked for the end while nobody was connected."""
+
+
+@dataclass
+class _Clients:
+    """How clients are served, and the networks that stay loaded between them."""
+
+    grace_seconds: float
+    idle_seconds: float
+    debug: bool
+    networks: Networks | None = None
+
+    def serve(self, connection: socket.socket) -> tuple[int, bool]:
+        """One client, to its end: the exit code, and whether a signal has ended it."""
+        connection.settimeout(None)
+        worker = Worker(
+            connection.fileno(),
+            connection.fileno(),
+            self.grace_seconds,
+            debug=self.debug,
+            networks=self.networks,
+        )
+        code = worker.run()
+        self.networks = worker.networks
+        return code, worker.signalled
+
+
+def _listen(server: socket.socket, word: str, clients: _Clients) -> int:
+    code, told = 0, False
+    while not told:
+        try:
+            _raise_on_signals()
+            server.settimeout(clients.idle_seconds)
+            connection, _ = server.accept()
+        except (TimeoutError, _Told):
+            return 0
+        with connection:
+            if _is_let_in(connection, word):
+                code, told = clients.serve(connection)
+    return code
+
+
+def _raise_on_signals() -> None:
+    def told(_number: int, _frame: FrameType | None) -> None:
+        raise _Told
+
+    for name in ("SIGTERM", "SIGINT"):
+        signal.signal(getattr(signal, name), told)
+
+
+def _is_let_in(connection: socket.socket, word: str) -> bool:
+    """Whether the first line of a client is the word."""
+    connection.settimeout(_GREETING_SECONDS)
+    said = b""
     try:
-        os.write(2, b"error: the render in hand did not end in time; its last checkpoint stands\n")
+        # Not a byte further: what follows is the worker's to read.
+        while not said.endswith(b"\n") and len(said) <= len(word):
+            byte = connection.recv(1)
+            if not byte:
+                return False
+            said += byte
+    except OSError:
+        return False
+    return secrets.compare_digest(said.strip(), word.encode())
+
+
+def _publish(address: Path, facts: dict[str, Any]) -> None:
+    before = os.umask(0o077)
+    try:
+        atomic_write_bytes(address, json.dumps(facts).encode() + b"\n")
     finally:
-        os._exit(_HUNG)
-
-
-def _facts_of(error: Exception) -> dict[str, Any]:
-    code = error.exit_code if isinstance(error, FlashDepthError) else 1
-    return {"class": type(error).__name__, "message": str(error), "exit_code": code}
+        os.umask(before)

@@ -30,7 +30,7 @@ class ShotFolder:
     """
 
     def __init__(self, output: FrameSequence, view: str | None = None) -> None:
-        self.path = output.folder / f"{output.name}.flashdepth" / (view or "")
+        self.path = output.beside / (view or "")
 
     def manifest_path(self, frames: str) -> Path:
         """Where the manifest of a rendered range lives."""

@@ -81,6 +81,15 @@ MAY_IMPORT: dict[str, set[str]] = {
         "color", "cutplan", "decided", "frames", "job", "networks", "shotcuts", "shotinfo", "shotplan", "views",
         "viewturn",
     },
+    "results": {"renderer", "views"},
+    "worker": {
+        "errors", "events", "farm", "job", "lines", "networks", "protocol", "results", "version", "views",
+    },
+    "serve": {"errors", "io", "networks", "worker"},
+    "farm": {
+        "converter", "cutlist", "decided", "deciding", "errors", "events", "frames", "io", "job", "lazy", "networks",
+        "outputs", "results", "settings", "shotfolder", "shotinfo", "views", "viewturn",
+    },
     # It measures what a render does, and is no part of one.
     "bench": {
         "device", "engine", "errors", "io", "job", "lazy", "model", "networks", "pipeline", "renderer", "settings",

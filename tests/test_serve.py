@@ -195,6 +195,6 @@ def test_the_manual_lists_every_message_and_no_other() -> None:
     requests = [request.__struct_config__.tag for request in typing.get_args(Request)]
     row = re.compile(r"^\| `([a-z]+)`", re.MULTILINE)
     assert row.findall(asked) == ["type", *requests]
-    source = (ROOT / "flashdepth_vfx" / "serve.py").read_text(encoding="utf-8")
+    source = (ROOT / "flashdepth_vfx" / "worker.py").read_text(encoding="utf-8")
     kinds = set(re.findall(r'(?:_send\(|kind(?:, facts)? = )"([a-z]+)"', source))
     assert set(row.findall(answered)) == {"type", *kinds}

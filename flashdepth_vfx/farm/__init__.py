@@ -1,0 +1,41 @@
+"""Shots as tasks of a farm: one plan, and what runs it or writes it for an engine.
+
+jobs ─▶ planning ─▶ FarmPlan ─▶ running: one task, here
+                        │
+                        └────▶ local, openjd, slurm, ...: all of them, there
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flashdepth_vfx.lazy import public_names
+
+if TYPE_CHECKING:
+    from flashdepth_vfx.farm.modes import Mode as Mode
+    from flashdepth_vfx.farm.paths import PathMapping as PathMapping
+    from flashdepth_vfx.farm.planning import plan as plan
+    from flashdepth_vfx.farm.resident import run_by_worker as run_by_worker
+    from flashdepth_vfx.farm.running import run_task as run_task
+    from flashdepth_vfx.farm.tasks import FarmPlan as FarmPlan
+    from flashdepth_vfx.farm.tasks import Kind as Kind
+    from flashdepth_vfx.farm.tasks import PlannedShot as PlannedShot
+    from flashdepth_vfx.farm.tasks import Requirements as Requirements
+    from flashdepth_vfx.farm.tasks import Task as Task
+
+_HOME = {
+    "FarmPlan": "tasks",
+    "Kind": "tasks",
+    "Mode": "modes",
+    "PathMapping": "paths",
+    "PlannedShot": "tasks",
+    "Requirements": "tasks",
+    "Task": "tasks",
+    "plan": "planning",
+    "run_by_worker": "resident",
+    "run_task": "running",
+}
+
+__all__ = sorted(_HOME)
+
+__getattr__, __dir__ = public_names(__name__, _HOME)

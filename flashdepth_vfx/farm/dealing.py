@@ -1,0 +1,203 @@
+"""One shot, dealt out: its takes, views and chunks as tasks, and what comes before and after them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flashdepth_vfx.cutlist import read_cuts
+from flashdepth_vfx.errors import FlashDepthError, PlanError
+from flashdepth_vfx.farm.modes import Mode
+from flashdepth_vfx.farm.tasks import Kind, PlannedShot, Task
+from flashdepth_vfx.frames import FrameRange
+from flashdepth_vfx.io.contract import PlateReader
+from flashdepth_vfx.job import ConvertJob, RenderJob
+from flashdepth_vfx.outputs import output_sequence
+from flashdepth_vfx.settings import NORMALISED, Convention
+from flashdepth_vfx.viewturn import stands_for_view
+
+__all__ = ["DealtShot", "Rules", "view_list"]
+
+#: Where depth lies that is yet to be normalised, beside what was asked for.
+_BEFORE_RANGE = "inverse_z"
+_SEVERAL = re.compile(r"\s*,\s*")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the shots of a plan are dealt out."""
+
+    mode: Mode
+    chunk_frames: int
+    report: bool
+
+
+class DealtShot:
+    """A shot on its way into the plan. `notes` are for people."""
+
+    def __init__(self, job: RenderJob, reader: PlateReader, name: str, rules: Rules) -> None:
+        self.notes: list[str] = []
+        self._rules, self._name, self._reader = rules, name, reader
+        job, convert = _normalised_apart(job, reader)
+        self._job = job
+        self._frames = self._wanted()
+        self._parts = [
+            (view, part) for view in self._views() for take in self._takes() for part in take
+        ]
+        self.shot = PlannedShot(
+            name=name,
+            job=job,
+            frames=str(FrameRange(reader.frames)),
+            frame_count=len(self._frames),
+            decided=len(self._parts) > 1,
+            convert=convert,
+        )
+
+    def tasks(self) -> Iterator[Task]:
+        """In order."""
+        name, done = self._name, []
+        first: tuple[str, ...] = ()
+        if self.shot.decided:
+            yield Task(id=f"{name}.decide", shot=name, kind=Kind.DECIDE)
+            first = (f"{name}.decide",)
+        before: dict[tuple[str | None, int], str] = {}
+        # The first frame of the part after each; another view begins at the head again.
+        ahead = (part[0] for _, (_, part) in self._parts[1:])
+        for view, (take, frames) in self._parts:
+            span = f".{frames[0]}-{frames[-1]}" if len(self._parts) > 1 else ""
+            task_id = f"{name}.render{'.' + view if view else ''}{span}"
+            chained = self._rules.mode is Mode.CHAIN and (view, take) in before
+            yield Task(
+                id=task_id,
+                shot=name,
+                kind=Kind.RENDER,
+                needs=(before[view, take],) if chained else first,
+                frames=self._text(frames, next(ahead, None)),
+                frame_count=len(frames),
+                view=view,
+            )
+            before[view, take] = task_id
+            done.append(task_id)
+        yield from self._last(tuple(done))
+
+    def _last(self, needs: tuple[str, ...]) -> Iterator[Task]:
+        for kind, wanted in (
+            (Kind.CONVERT, self.shot.convert is not None),
+            (Kind.REPORT, self._rules.report),
+        ):
+            if wanted:
+                yield Task(id=f"{self._name}.{kind}", shot=self._name, kind=kind, needs=needs)
+                needs = (f"{self._name}.{kind}",)
+
+    def _wanted(self) -> tuple[int, ...]:
+        """The frames on disk that are to be written."""
+        asked = self._job.frame_range
+        found = (
+            self._reader.frames
+            if asked is None
+            else tuple(f for f in self._reader.frames if f in asked)
+        )
+        if not found:
+            raise PlanError(
+                f"{self._reader.name} holds {FrameRange(self._reader.frames)}: none of {asked}"
+            )
+        return found
+
+    def _text(self, frames: Sequence[int], after: int | None) -> str | None:
+        """What `--frames` is told; None where a task writes all that is there when it runs."""
+        if len(self._parts) == 1:
+            return self._job.frames
+        asked = self._job.frame_range
+        # Holes are of the part before them: they repeat its last frame, or carry its state over.
+        span = range(frames[0], frames[-1] + 1 if after is None or after < frames[0] else after)
+        return str(FrameRange.of(span if asked is None else (f for f in span if f in asked)))
+
+    def _views(self) -> tuple[str | None, ...]:
+        """Views that are tasks of their own: those that are named and have files of their own."""
+        asked = self._job.shot.view
+        if asked is None or "," not in asked or not stands_for_view(self._job.output):
+            return (None,)
+        return view_list(asked)
+
+    def _takes(self) -> Iterator[list[tuple[int, tuple[int, ...]]]]:
+        """Of each take its parts, as the number of the take and the frames."""
+        starts = self._cuts()
+        for number, (first, after) in enumerate(zip((None, *starts), (*starts, None), strict=True)):
+            frames = tuple(
+                f
+                for f in self._frames
+                if (first is None or f >= first) and (after is None or f < after)
+            )
+            if frames:
+                yield [(number, part) for part in self._chunks(frames)]
+
+    def _chunks(self, frames: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        size = len(frames) if self._rules.mode is Mode.WHOLE else self._rules.chunk_frames
+        for place in range(0, len(frames), size):
+            yield frames[place : place + size]
+
+    def _cuts(self) -> tuple[int, ...]:
+        asked, first, last = (
+            self._job.settings.cuts,
+            self._reader.frames[0],
+            self._reader.frames[-1],
+        )
+        if self._job.settings.sparse or asked == "none":
+            return ()
+        if asked not in (None, "auto"):
+            return read_cuts(Path(str(asked)).expanduser(), first, last)
+        if asked is None and not self._reader.sequential:
+            return ()
+        found = _decided_cuts(self._job, self._reader, self._views()[0])
+        if found is None:
+            self.notes.append(
+                f"{self._name}: its cuts are not known before it is looked through; run flashdepth decide, and plan"
+                " again, to spread its takes"
+            )
+        return found or ()
+
+
+def view_list(asked: str | None) -> tuple[str, ...]:
+    """The names in `--view left,right`; one empty one where none is asked for."""
+    return tuple(_SEVERAL.split((asked or "").strip()))
+
+
+def _normalised_apart(job: RenderJob, reader: PlateReader) -> tuple[RenderJob, ConvertJob | None]:
+    """A job whose range is that of the whole shot is a render of 1/Z, and a conversion after it."""
+    convention = job.settings.convention
+    if convention not in NORMALISED:
+        return job, None
+    view = view_list(job.shot.view)[0] or None
+    asked = output_sequence(job.output, reader, view, "_depth")
+    output = (
+        job.output if Path(job.output).suffix else str(Path(job.output) / Path(asked.pattern).name)
+    )
+    between = str(Path(output).parent / _BEFORE_RANGE / Path(output).name)
+    convert = ConvertJob(
+        input=between,
+        output=output,
+        convention=convention,
+        depth_layer=job.settings.depth_layer,
+        compression=job.settings.compression,
+        view=job.shot.view,
+    )
+    settings = replace(job.settings, convention=Convention.INVERSE_Z)
+    return replace(job, output=between, settings=settings), convert
+
+
+def _decided_cuts(job: RenderJob, reader: PlateReader, view: str | None) -> tuple[int, ...] | None:
+    """What an earlier `decide` found in the plates that are there now; None where it has not looked."""
+    sequence = output_sequence(job.output, reader, view or job.shot.view, "_depth")
+    if not sequence.beside.is_dir():
+        return None
+    # They bring torch along, which a thousand shots that nobody looked through do without.
+    from flashdepth_vfx.decided import Decided
+    from flashdepth_vfx.shotfolder import ShotFolder
+
+    try:
+        decided = Decided.load(ShotFolder(sequence))
+    except FlashDepthError:
+        return None
+    return decided.cuts if decided.frames == str(FrameRange(reader.frames)) else None

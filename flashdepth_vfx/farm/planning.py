@@ -1,0 +1,131 @@
+"""From render jobs to a plan: which tasks a shot falls into. Folders are listed and cut lists read; no pixel is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from flashdepth_vfx.errors import PlanError
+from flashdepth_vfx.farm.dealing import DealtShot, Rules, view_list
+from flashdepth_vfx.farm.modes import Mode
+from flashdepth_vfx.farm.naming import named_apart, shot_name
+from flashdepth_vfx.farm.tasks import FarmPlan, PlannedShot, Requirements
+from flashdepth_vfx.io.contract import PlateReader
+from flashdepth_vfx.job import RenderJob
+from flashdepth_vfx.shotinfo import open_shot
+from flashdepth_vfx.viewturn import stands_for_view
+
+__all__ = ["plan"]
+
+#: Of a chain or of chunks with a pre-roll, unless said.
+CHUNK_FRAMES = 100
+PREROLL_FRAMES = 16
+
+
+def plan(
+    jobs: RenderJob | Iterable[RenderJob],
+    *,
+    mode: Mode | str = Mode.WHOLE,
+    chunk_frames: int | None = None,
+    preroll_frames: int | None = None,
+    requirements: Requirements | None = None,
+    attempts: int = 3,
+    report: bool = True,
+) -> FarmPlan:
+    """The tasks of one job, or of many. `{shot}` in an output stands for the name of its plates.
+
+    Takes are those of a cut list, or of what an earlier `decide` found; they and the views with files of their own
+    are rendered at once. `chunk_frames` are the frames of a task of `chain` and `preroll`. Raises `PlanError` for
+    jobs that have no place in a plan, and `PlateError`, `UsageError` for plates that are not there: all before
+    anything is written.
+    """
+    mode = _mode(mode, chunk_frames, preroll_frames)
+    given = _listed(jobs)
+    readers = [_opened(job) for job in given]
+    names = named_apart([shot_name(reader.sequence) for reader in readers])
+    rules = Rules(mode, chunk_frames or CHUNK_FRAMES, report)
+    outputs = Counter(job.output for job in given)
+    dealt = [
+        DealtShot(_placed(job, name, shared=outputs[job.output] > 1), reader, name, rules)
+        for job, reader, name in zip(given, readers, names, strict=True)
+    ]
+    shots = tuple(made.shot for made in dealt)
+    _require_apart(shots)
+    frames = PREROLL_FRAMES if preroll_frames is None else preroll_frames
+    return FarmPlan(
+        mode=mode,
+        shots=shots,
+        tasks=tuple(task for made in dealt for task in made.tasks()),
+        preroll_frames=frames if mode is Mode.PREROLL else None,
+        attempts=attempts,
+        requirements=requirements or Requirements(),
+        notes=tuple(note for made in dealt for note in made.notes),
+    )
+
+
+def _listed(jobs: RenderJob | Iterable[RenderJob]) -> list[RenderJob]:
+    given = [jobs] if isinstance(jobs, RenderJob) else list(jobs)
+    if not given:
+        raise PlanError("there is nothing to plan: name plates")
+    return given
+
+
+def _mode(mode: Mode | str, chunk_frames: int | None, preroll_frames: int | None) -> Mode:
+    try:
+        mode = Mode(mode)
+    except ValueError:
+        raise PlanError(f"mode '{mode}' is unknown; it is one of: {', '.join(Mode)}") from None
+    if chunk_frames is not None and mode is Mode.WHOLE:
+        raise PlanError("mode whole has no chunks: leave --chunk out, or plan a chain or a preroll")
+    if chunk_frames is not None and chunk_frames < 1:
+        raise PlanError(f"chunks of {chunk_frames} frames: give 1 or more")
+    if preroll_frames is not None and mode is not Mode.PREROLL:
+        raise PlanError(f"mode {mode} has no pre-roll: leave --preroll out, or plan a preroll")
+    if preroll_frames is not None and preroll_frames < 0:
+        raise PlanError(f"a pre-roll of {preroll_frames} frames: give 0 or more")
+    return mode
+
+
+def _opened(job: RenderJob) -> PlateReader:
+    """The plates of a job that has a place in a plan."""
+    refused = {
+        "--state-in": job.state_in,
+        "--state-out": job.state_out,
+        "--preroll": job.preroll_frames,
+        "--decided": job.decided,
+        "--overwrite": job.overwrite,
+    }
+    for option, given in refused.items():
+        if given not in (None, False):
+            raise PlanError(
+                f"{option} is for one render; the tasks of a plan resume, and hand their state on themselves"
+            )
+    several = job.shot.view is not None and stands_for_view(job.shot.input)
+    view = view_list(job.shot.view)[0] if several else job.shot.view
+    if not several and view is not None and ("," in view or view == "all"):
+        view = None
+    return open_shot(replace(job.shot, view=view))
+
+
+def _placed(job: RenderJob, name: str, *, shared: bool) -> RenderJob:
+    """The job with a place of its own for its output."""
+    output = job.output.replace("{shot}", name)
+    if shared and output == job.output:
+        if not output.endswith("/") and Path(output).suffix:
+            raise PlanError(
+                f"{output}: is one place for several shots; put {{shot}} into it, as depth/{{shot}}/{{shot}}.####.exr"
+            )
+        output = str(Path(output) / name) + "/"
+    return replace(job, output=output, resume=False)
+
+
+def _require_apart(shots: Iterable[PlannedShot]) -> None:
+    places: dict[str, str] = {}
+    for shot in shots:
+        other = places.setdefault(shot.job.output, shot.name)
+        if other != shot.name:
+            raise PlanError(
+                f"{shot.job.output}: is the output of {other} and of {shot.name}; put {{shot}} into it"
+            )
