@@ -38,6 +38,7 @@ _COMMANDS = (
     "bench",
     "plan",
     "task",
+    "run",
 )
 #: What a shell says of a program that Ctrl-C ended.
 _ENDED_BY_KEY = 130

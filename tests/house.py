@@ -88,7 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serve": {"errors", "io", "networks", "worker"},
     "farm": {
         "converter", "cutlist", "decided", "deciding", "errors", "events", "frames", "io", "job", "lazy", "networks",
-        "outputs", "results", "settings", "shotfolder", "shotinfo", "views", "viewturn",
+        "outputs", "results", "settings", "shotfolder", "serve", "shotinfo", "views", "viewturn", "workers",
     },
     # It measures what a render does, and is no part of one.
     "bench": {

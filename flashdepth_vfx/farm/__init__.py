@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 from flashdepth_vfx.lazy import public_names
 
 if TYPE_CHECKING:
+    from flashdepth_vfx.farm.hands import devices_here as devices_here
+    from flashdepth_vfx.farm.local import LocalResult as LocalResult
+    from flashdepth_vfx.farm.local import run_local as run_local
     from flashdepth_vfx.farm.modes import Mode as Mode
     from flashdepth_vfx.farm.paths import PathMapping as PathMapping
     from flashdepth_vfx.farm.planning import plan as plan
@@ -26,13 +29,16 @@ if TYPE_CHECKING:
 _HOME = {
     "FarmPlan": "tasks",
     "Kind": "tasks",
+    "LocalResult": "local",
     "Mode": "modes",
     "PathMapping": "paths",
     "PlannedShot": "tasks",
     "Requirements": "tasks",
     "Task": "tasks",
+    "devices_here": "hands",
     "plan": "planning",
     "run_by_worker": "resident",
+    "run_local": "local",
     "run_task": "running",
 }
 

@@ -7,12 +7,13 @@ A task is run by `flashdepth task PLAN.json ID`, whatever engine starts it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +21,9 @@ from flashdepth_vfx.errors import PlanError, UsageError
 from flashdepth_vfx.farm.modes import Mode
 from flashdepth_vfx.io.atomic import atomic_write_bytes
 from flashdepth_vfx.job import ConvertJob, RenderJob
+
+if TYPE_CHECKING:
+    from flashdepth_vfx.farm.local import LocalResult, TaskObserver
 
 __all__ = ["FarmPlan", "Kind", "PlannedShot", "Requirements", "Task"]
 
@@ -176,6 +180,19 @@ class FarmPlan:
     def to_json(self) -> str:
         """As JSON text; `FarmPlan.from_json` reads it back equal."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1).decode()
+
+    def run_local(
+        self,
+        *,
+        devices: Sequence[str] | None = None,
+        observer: TaskObserver | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+        stop: threading.Event | None = None,
+    ) -> LocalResult:
+        """Do all of it on this machine: `farm.run_local`."""
+        from flashdepth_vfx.farm.local import run_local
+
+        return run_local(self, devices=devices, observer=observer, tell=tell, stop=stop)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
