@@ -21,6 +21,7 @@ from flashdepth_vfx import (
 
 from .options import compression_option
 from .options import flag as _flag
+from .options import seconds as _seconds
 from .options import text as _text
 from .options import word as _word
 
@@ -210,6 +211,11 @@ CHECKPOINTS = (
         f"  [default: {_DEFAULTS.checkpoint_interval_frames}]",
     ),
     _flag("--allow-device-change", help="Accept a seam where another kind of device goes on."),
+    _seconds(
+        "--stall-timeout",
+        "stall_timeout_seconds",
+        help="Give up, with what is finished saved and exit code 75, when no frame moves for so long.",
+    ),
 )
 STATE = (
     _text("--state-in", metavar="FILE", help="Go on from the state that another render left."),
@@ -225,6 +231,11 @@ STATE = (
     _flag("--decided", help="Take what flashdepth decide left beside the output."),
     _flag("--resume", help="Keep whole frames and go on from the last checkpoint."),
     _flag("--overwrite", help="Replace frames that were made with other settings."),
+    _seconds(
+        "--wait-for-frames",
+        "wait_for_frames_seconds",
+        help="Wait for plates that are on their way, until none has come for so long. Needs --frames.",
+    ),
     *CHECKPOINTS,
 )
 #: What is the same for all tasks of a shot.

@@ -22,7 +22,7 @@ import click
 import flashdepth_vfx
 
 from .debug import Manner
-from .streams import hold_standard_streams, say
+from .streams import end_now, hold_standard_streams, say
 
 __all__ = ["command_line", "main", "run"]
 
@@ -102,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exception(error)
         text, code = _last_words(error)
         say(text)
+        if isinstance(error, flashdepth_vfx.StallError):
+            end_now(code)
         return code
     return ended if isinstance(ended, int) else 0
 

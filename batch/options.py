@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-__all__ = ["compression_option", "flag", "number", "text", "word"]
+__all__ = ["compression_option", "flag", "number", "seconds", "text", "word"]
 
 #: As the EXR writer has them, which help must not import: it would load the EXR library.
 _LOSSLESS = ("none", "rle", "zips", "zip", "piz", "htj2k256", "htj2k32", "zstd")
@@ -23,6 +23,11 @@ def text(*names: str, help: str, metavar: str | None = None) -> Any:  # noqa: A0
 def number(*names: str, help: str) -> Any:  # noqa: A002
     """An option that takes a number."""
     return click.option(*names, type=float, help=help)
+
+
+def seconds(*names: str, help: str) -> Any:  # noqa: A002
+    """An option that takes seconds."""
+    return click.option(*names, type=float, metavar="SECONDS", help=help)
 
 
 def flag(*names: str, help: str) -> Any:  # noqa: A002

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.engine import DepthEngine as DepthEngine
     from flashdepth_vfx.errors import FlashDepthError as FlashDepthError
     from flashdepth_vfx.errors import Interrupted as Interrupted
+    from flashdepth_vfx.errors import StallError as StallError
     from flashdepth_vfx.errors import UsageError as UsageError
     from flashdepth_vfx.events import Finished as Finished
     from flashdepth_vfx.events import FramePassed as FramePassed
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.events import Observer as Observer
     from flashdepth_vfx.events import RenderEvent as RenderEvent
     from flashdepth_vfx.events import Started as Started
+    from flashdepth_vfx.events import Waiting as Waiting
     from flashdepth_vfx.events import Warned as Warned
     from flashdepth_vfx.events import to_line as to_line
     from flashdepth_vfx.events import to_plain as to_plain
@@ -94,10 +96,12 @@ _HOME = {
     "ShotInfo": "shotinfo",
     "ShotState": "state",
     "Space": "settings",
+    "StallError": "errors",
     "Started": "events",
     "StereoResult": "views",
     "Upsampling": "settings",
     "UsageError": "errors",
+    "Waiting": "events",
     "Warned": "events",
     "Window": "plate",
     "convert_depth": "converter",

@@ -14,8 +14,10 @@ from flashdepth_vfx.networks import Networks
 from flashdepth_vfx.shotcuts import cuts_seen
 from flashdepth_vfx.shotinfo import open_shot
 from flashdepth_vfx.shotplan import ShotPlan, plan_shot, shot_folder
+from flashdepth_vfx.stall import StallWatch
 from flashdepth_vfx.views import each_view
 from flashdepth_vfx.viewturn import ViewTurn
+from flashdepth_vfx.waiting import wait_for_plates
 
 __all__ = ["decide_shot"]
 
@@ -29,16 +31,24 @@ def decide_shot(job: RenderJob, *, networks: Networks | None = None) -> tuple[Pa
     does.
     """
     networks = networks or Networks()
+    wait_for_plates(job)
     whole = replace(
-        job, frames=None, preroll_frames=None, state_in=None, state_out=None, decided=False
+        job,
+        frames=None,
+        preroll_frames=None,
+        state_in=None,
+        state_out=None,
+        decided=False,
+        wait_for_frames_seconds=None,
     )
     each = each_view(whole if whole.overwrite else replace(whole, resume=True))
     cuts: tuple[int, ...] | None = None
     paths = []
-    for one, turn in each:
-        # The first view's cuts are those of all: it is the hero.
-        path, cuts = _decide(one, turn, cuts, networks)
-        paths.append(path)
+    with StallWatch(job.stall_timeout_seconds):
+        for one, turn in each:
+            # The first view's cuts are those of all: it is the hero.
+            path, cuts = _decide(one, turn, cuts, networks)
+            paths.append(path)
     return tuple(paths)
 
 

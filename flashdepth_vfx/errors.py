@@ -12,10 +12,12 @@
     ├── PlateError                   a plate cannot be used
     │   ├── MissingFrameError        a frame of the sequence is not on disk
     │   ├── CorruptPlateError        truncated, empty, not an image, or unsafe to read
+    │   ├── LatePlateError           exit 75: a plate that was waited for did not come
     │   └── PlateSizeError           too small, or its size changes inside the shot
     ├── CameraError                  a camera or an STMap cannot be used, or lacks frames
     ├── OutputError                  the depth cannot be written
     │   ├── DiskFullError            exit 75: no space left
+    │   ├── LeaseError               exit 75: another render holds the frames
     │   └── OutputExistsError        frames made with other settings are in the way
     ├── WeightsError                 weights are absent, damaged, or of another architecture
     │   └── NoSuchWeightsError       exit 2: no weights have that name
@@ -23,6 +25,7 @@
     ├── StateError                   a state file cannot be read
     │   └── StateMismatchError       it belongs to another shot, other weights, another size
     ├── WorkerError                  exit 75: a resident worker is not there, or went away
+    ├── StallError                   exit 75: nothing moved for too long
     ├── FrameOrderError              the engine was given a frame out of order
     └── Interrupted                  exit 143: stopped by a signal after saving the state
 
@@ -45,6 +48,8 @@ __all__ = [
     "FrameOrderError",
     "FrameRangeError",
     "Interrupted",
+    "LatePlateError",
+    "LeaseError",
     "LicenseError",
     "MissingFrameError",
     "NoSuchChannelError",
@@ -55,6 +60,7 @@ __all__ = [
     "PlateError",
     "PlateSizeError",
     "SettingsError",
+    "StallError",
     "StateError",
     "StateMismatchError",
     "UsageError",
@@ -150,6 +156,12 @@ class CorruptPlateError(PlateError):
     """Truncated, empty, not an image, or unsafe to read."""
 
 
+class LatePlateError(PlateError):
+    """A plate that was waited for did not come, or not whole. Exit 75: it may be there later."""
+
+    exit_code = 75
+
+
 class PlateSizeError(PlateError):
     """Too small for the network, or of another size than the rest of the shot."""
 
@@ -183,6 +195,12 @@ class DiskFullError(OutputError):
         reason: str = "no space left on the device; free some and run again with --resume",
     ) -> None:
         super().__init__(path, reason)
+
+
+class LeaseError(OutputError):
+    """Another render holds the frames. Exit 75: the same command can succeed once that one has ended."""
+
+    exit_code = 75
 
 
 class OutputExistsError(OutputError):
@@ -228,6 +246,22 @@ class WorkerError(FlashDepthError):
         self.path = str(path)
         self.reason = " ".join(reason.split())
         super().__init__(f"{self.path}: {self.reason}")
+
+
+class StallError(FlashDepthError):
+    """No frame moved for too long, and the render gave up. Exit 75: on another machine, or later, it can succeed.
+
+    Threads of it may still hang in a file system: what they have in hand ends with the process.
+    """
+
+    exit_code = 75
+
+    def __init__(self, seconds: float, saved: str) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"no frame was read, seen or written for {seconds:g} s (--stall-timeout): {saved}; "
+            "see that the disks of plates and output answer, and run again with --resume"
+        )
 
 
 class FrameOrderError(FlashDepthError):

@@ -18,6 +18,7 @@ __all__ = [
     "Observer",
     "RenderEvent",
     "Started",
+    "Waiting",
     "Warned",
     "from_plain",
     "to_line",
@@ -64,6 +65,17 @@ class FramePassed:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """Plates are on their way, and nothing is decided yet: how many are there and whole, of how many as far as is
+    known, and what the first of the others lacks.
+    """
+
+    files_whole: int
+    files_needed: int
+    lacking: str
+
+
+@dataclass(frozen=True)
 class Warned:
     """Something that a person should know, and that stops nothing."""
 
@@ -82,10 +94,11 @@ class Finished:
     error: str = ""
 
 
-RenderEvent: TypeAlias = Started | FrameWritten | FramePassed | Warned | Finished
+RenderEvent: TypeAlias = Waiting | Started | FrameWritten | FramePassed | Warned | Finished
 Observer: TypeAlias = Callable[[RenderEvent], None]
 
 _NAMES: dict[type, str] = {
+    Waiting: "waiting",
     Started: "started",
     FrameWritten: "frame",
     FramePassed: "passed",
@@ -126,6 +139,8 @@ def to_line(event: RenderEvent) -> str:
         case FramePassed():
             what = "missing: state carried over" if event.hole else "seen, not written"
             return f"frame {event.frame}  {what}  {event.steps_done}/{event.steps_total}"
+        case Waiting():
+            return f"waiting: {event.files_whole}/{event.files_needed} files are whole; {event.lacking}"
         case Warned():
             return f"warning: {event.text}"
         case Finished():

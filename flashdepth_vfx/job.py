@@ -58,7 +58,9 @@ class RenderJob:
     `resume` goes on from the last checkpoint and keeps whole frames; `overwrite` allows frames that
     were made with other settings to be replaced. `preroll_frames` are all that the state sees of what lies
     before `frames`: an approximation, for parts that are rendered at once. `decided` takes what
-    `decide_shot` left beside the output. Raises `FrameRangeError` for an unreadable range.
+    `decide_shot` left beside the output. `wait_for_frames_seconds` waits for plates that are on their way, until none
+    has come for so long. A render in which no frame moves for `stall_timeout_seconds` stops with a `StallError`, or,
+    where it hangs in a file system and cannot, ends its process. Raises `FrameRangeError` for an unreadable range.
     """
 
     shot: Shot
@@ -71,11 +73,14 @@ class RenderJob:
     overwrite: bool = False
     preroll_frames: int | None = None
     decided: bool = False
+    wait_for_frames_seconds: float | None = None
+    stall_timeout_seconds: float | None = None
 
     def __post_init__(self) -> None:
         if not self.output:
             raise SettingsError("no output: name a frame pattern such as depth/shot.####.exr")
         self._check_preroll()
+        self._check_times()
         if self.settings.sparse and self.frames is None:
             raise SettingsError("--sparse needs --frames: the frames that the network may see")
         if self.resume and self.overwrite:
@@ -92,6 +97,19 @@ class RenderJob:
         if self.settings.sparse or self.state_in is not None:
             other = "--sparse" if self.settings.sparse else "--state-in"
             raise SettingsError(f"--preroll and {other} both say what the state has seen: give one")
+
+    def _check_times(self) -> None:
+        for option, seconds in (
+            ("--wait-for-frames", self.wait_for_frames_seconds),
+            ("--stall-timeout", self.stall_timeout_seconds),
+        ):
+            if seconds is not None and not 0.0 < seconds < math.inf:
+                raise SettingsError(f"{option} {seconds:g}: give seconds, more than 0")
+        if self.wait_for_frames_seconds is not None and self.settings.missing != "error":
+            raise SettingsError(
+                f"--wait-for-frames waits for every frame, and --missing {self.settings.missing} renders around "
+                "those that are not there: give one"
+            )
 
     @property
     def frame_range(self) -> FrameRange | None:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-__all__ = ["WriteBehind", "each_header", "one_ahead", "read_ahead"]
+__all__ = ["Waits", "WriteBehind", "each_header", "one_ahead", "read_ahead"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -22,22 +22,47 @@ R = TypeVar("R")
 _HEADER_THREADS = 8
 
 
+class Waits(Protocol):
+    """How a thread is waited for. Once it `gave_up`, threads are left behind: they may never come back."""
+
+    gave_up: bool
+
+    def result_of(self, future: Future[R]) -> R:
+        """What `future` gives, or its exception, or one that says that it is waited for no longer."""
+
+
+class _Always:
+    gave_up = False
+
+    def result_of(self, future: Future[R]) -> R:
+        return future.result()
+
+
+_ALWAYS = _Always()
+
+
 def read_ahead(
-    items: Iterable[T], load: Callable[[T], R], *, workers: int, ahead: int
+    items: Iterable[T],
+    load: Callable[[T], R],
+    *,
+    workers: int,
+    ahead: int,
+    waits: Waits = _ALWAYS,
 ) -> Generator[tuple[T, R], None, None]:
     """`(item, load(item))` in order, with up to `ahead` items loading on `workers` threads."""
     waiting = iter(items)
-    with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
-        pending = deque((item, pool.submit(load, item)) for item in islice(waiting, ahead))
-        try:
-            while pending:
-                item, loading = pending.popleft()
-                loaded = loading.result()
-                pending.extend((new, pool.submit(load, new)) for new in islice(waiting, 1))
-                yield item, loaded
-        finally:
-            for _, loading in pending:
-                loading.cancel()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="read")
+    pending = deque((item, pool.submit(load, item)) for item in islice(waiting, ahead))
+    try:
+        while pending:
+            item, loading = pending.popleft()
+            loaded = waits.result_of(loading)
+            pending.extend((new, pool.submit(load, new)) for new in islice(waiting, 1))
+            yield item, loaded
+    finally:
+        for _, loading in pending:
+            loading.cancel()
+        pool.shutdown(wait=not waits.gave_up)
 
 
 def one_ahead(items: Generator[T], begin: Callable[[T], T]) -> Generator[T, None, None]:
@@ -75,10 +100,11 @@ class WriteBehind(Generic[R]):
     As a context it waits for its tasks at the end; those not begun are dropped when the body failed.
     """
 
-    def __init__(self, *, workers: int, behind: int) -> None:
+    def __init__(self, *, workers: int, behind: int, waits: Waits = _ALWAYS) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="write")
         self._pending: deque[tuple[int, Future[R]]] = deque()
         self._behind = behind
+        self._waits = waits
 
     def __enter__(self) -> WriteBehind[R]:
         return self
@@ -89,7 +115,7 @@ class WriteBehind(Generic[R]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+        self._pool.shutdown(wait=not self._waits.gave_up, cancel_futures=kind is not None)
 
     @property
     def oldest(self) -> int | None:
@@ -108,6 +134,6 @@ class WriteBehind(Generic[R]):
     def _collect(self, allowed: int) -> Iterator[R]:
         while self._pending and (len(self._pending) > allowed or self._pending[0][1].done()):
             # Taken off only once it is done, so that `oldest` never runs ahead of the disk.
-            result = self._pending[0][1].result()
+            result = self._waits.result_of(self._pending[0][1])
             self._pending.popleft()
             yield result

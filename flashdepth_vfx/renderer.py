@@ -19,25 +19,25 @@ from pathlib import Path
 from flashdepth_vfx.errors import Interrupted
 from flashdepth_vfx.events import Observer
 from flashdepth_vfx.io.atomic import make_folder, sweep_orphans
-from flashdepth_vfx.io.exr_values import writable
 from flashdepth_vfx.job import RenderJob
+from flashdepth_vfx.lease import Lease
 from flashdepth_vfx.loading import Loaded, load_step
-from flashdepth_vfx.manifest import FrameRecord, frame_block
+from flashdepth_vfx.manifest import FrameRecord
 from flashdepth_vfx.networks import Networks
 from flashdepth_vfx.pipeline import WriteBehind, one_ahead, read_ahead
 from flashdepth_vfx.plate import DepthFrame, PlateHeader
 from flashdepth_vfx.reporter import Reporter
 from flashdepth_vfx.schedule import Action, Step
 from flashdepth_vfx.shotplan import ShotPlan, plan_shot
+from flashdepth_vfx.stall import StallWatch
 from flashdepth_vfx.state import ShotState, save_state
 from flashdepth_vfx.takes import MEMORY, Turn, in_takes
 from flashdepth_vfx.viewturn import ViewTurn
 from flashdepth_vfx.workers import one_core_an_operation, usable_cores, worker_count
+from flashdepth_vfx.writing import Written, write_frame
 
 __all__ = ["RenderResult", "render"]
 
-#: What is true of one frame of a take and of no other: a held frame does not repeat it.
-_OF_ONE_MOMENT = frozenset(("capDate", "keyCode", "timeCode"))
 #: Frames in flight on either side, for each of its threads.
 _IN_FLIGHT = 2
 
@@ -51,18 +51,6 @@ class RenderResult:
     manifest: Path
     seconds: float
     state: ShotState | None = field(repr=False)
-
-
-@dataclass(frozen=True)
-class _Written:
-    """What a writing thread hands back to the ordered side."""
-
-    record: FrameRecord
-    size_bytes: int
-    plate: Path
-    left_out: tuple[str, ...]
-    finish_seconds: float
-    write_seconds: float
 
 
 def render(
@@ -80,20 +68,36 @@ def render(
     `turn` says which others the view has to agree with. Raises every `FlashDepthError`; what was written
     by then is whole, and `resume` goes on from there.
     """
-    plan = plan_shot(job, networks or Networks(), turn)
-    try:
-        return _Run(plan, Reporter(plan, observer), stop or threading.Event()).to_the_end()
-    finally:
-        plan.reader.close()
+    with StallWatch(job.stall_timeout_seconds) as watch:
+        plan = plan_shot(job, networks or Networks(), turn)
+        watch.count_frames()
+        try:
+            with Lease(plan.writer.sequence.beside, plan.to_write) as lease:
+                plan.folder.require = lease.require
+                report = Reporter(plan, observer)
+                return _Run(plan, report, stop or threading.Event(), lease, watch).to_the_end()
+        finally:
+            # A thread that hangs may still be in there.
+            if not watch.gave_up:
+                plan.reader.close()
 
 
 class _Run:
     """One run of a plan: the state as it goes along, and the checkpoints that wait for their frames."""
 
-    def __init__(self, plan: ShotPlan, report: Reporter, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        plan: ShotPlan,
+        report: Reporter,
+        stop: threading.Event,
+        lease: Lease,
+        watch: StallWatch,
+    ) -> None:
         self._plan = plan
         self._report = report
         self._stop = stop
+        self._lease = lease
+        self._watch = watch
         self._state = plan.start
         self._checkpoints: deque[ShotState] = deque()
         self._checkpointed = plan.start
@@ -110,7 +114,7 @@ class _Run:
             workers, behind = self._workers, _IN_FLIGHT * self._workers
             with (
                 one_core_an_operation(network_on_cpu=self._on_cpu),
-                WriteBehind[_Written](workers=workers, behind=behind) as writes,
+                WriteBehind[Written](workers=workers, behind=behind, waits=self._watch) as writes,
             ):
                 self._go(writes)
             self._hand_on()
@@ -130,13 +134,13 @@ class _Run:
             state=self._state,
         )
 
-    def _go(self, writes: WriteBehind[_Written]) -> None:
+    def _go(self, writes: WriteBehind[Written]) -> None:
         plan = self._plan
         workers = 1 if plan.reader.sequential else self._workers
         steps = (*plan.steps, *plan.beyond)
-        read = read_ahead(
-            steps, partial(load_step, plan), workers=workers, ahead=_IN_FLIGHT * workers
-        )
+        load = self._watch.beating(partial(load_step, plan))
+        ahead = _IN_FLIGHT * workers
+        read = read_ahead(steps, load, workers=workers, ahead=ahead, waits=self._watch)
         memory = "" if plan.start is None else plan.start.decisions.get(MEMORY, "")
         turns = in_takes(read, plan.cuts, memory, len(plan.steps))
         if not self._on_cpu:
@@ -165,7 +169,7 @@ class _Run:
         sent = self._plan.engine.send(loaded.prepared)
         return replace(turn, loaded=replace(loaded, prepared=sent))
 
-    def _take(self, turn: Turn[Loaded], writes: WriteBehind[_Written]) -> None:
+    def _take(self, turn: Turn[Loaded], writes: WriteBehind[Written]) -> None:
         """One step, in order: the network sees the frame, or a hole is crossed."""
         step, loaded = turn.step, turn.loaded
         if loaded is None:
@@ -179,6 +183,7 @@ class _Run:
         widened_before = plan.network.runner.widened
         disparity, state = plan.engine.infer(prepared, before, cut=turn.cut, parted=turn.parted)
         seconds = time.perf_counter() - began
+        self._watch.beat()
         self._state = state.deciding(MEMORY, turn.memory) if turn.memory else state
         header = prepared.header
         finish = partial(
@@ -200,7 +205,7 @@ class _Run:
             self._checkpoint()
         self._commit(writes.oldest)
 
-    def _cross(self, step: Step, writes: WriteBehind[_Written]) -> None:
+    def _cross(self, step: Step, writes: WriteBehind[Written]) -> None:
         if self._state is not None:
             self._state = self._state.skip_to(step.frame + 1)
         if step.action is Action.HOLD and self._last_seen is not None and self._state is not None:
@@ -217,45 +222,15 @@ class _Run:
         record: FrameRecord,
         header: PlateHeader,
         finish: Callable[[], DepthFrame],
-        writes: WriteBehind[_Written],
+        writes: WriteBehind[Written],
     ) -> None:
         if not step.write or step.frame in self._plan.frames_kept:
             self._report.passed(step)
         else:
-            task = self._write_task(record, header, finish)
-            self._collect(writes.submit(step.frame, task))
+            task = partial(write_frame, self._plan, record, header, finish)
+            self._collect(writes.submit(step.frame, self._watch.beating(task)))
 
-    def _write_task(
-        self, record: FrameRecord, header: PlateHeader, finish: Callable[[], DepthFrame]
-    ) -> Callable[[], _Written]:
-        """For a writing thread: disparity back at plate size, and into its file."""
-        plan = self._plan
-
-        def task() -> _Written:
-            began = time.perf_counter()
-            depth = finish()
-            kept, left_out = writable(header.attributes)
-            attributes = (
-                kept
-                | dict(depth.attributes)
-                | frame_block(
-                    plan.identity,
-                    plan.job.settings,
-                    plan.network.record,
-                    plan.color.sentence(),
-                    record,
-                )
-            )
-            if record.held_from is not None:
-                attributes = {k: v for k, v in attributes.items() if k not in _OF_ONE_MOMENT}
-            finished = time.perf_counter()
-            size = plan.writer.write(replace(depth, frame=record.frame, attributes=attributes))
-            wrote = time.perf_counter()
-            return _Written(record, size, header.path, left_out, finished - began, wrote - finished)
-
-        return task
-
-    def _collect(self, results: Iterable[_Written]) -> None:
+    def _collect(self, results: Iterable[Written]) -> None:
         for written in results:
             self._report.tally.spend("finish", written.finish_seconds)
             self._report.tally.spend("write", written.write_seconds)
@@ -278,6 +253,7 @@ class _Run:
         """Write `--state-out`, once the whole range is on disk."""
         out = self._plan.job.state_out
         if out is not None and self._state is not None and self._report.all_done:
+            self._plan.folder.require()
             save_state(Path(out), self._state)
 
     @property
@@ -288,7 +264,8 @@ class _Run:
         return bool(plan.frames_kept) and not plan.steps and earlier.get("outcome") != "done"
 
     def _settle_in(self) -> None:
-        """With the first plate in hand: clear what killed renders left, and open the log."""
+        """With the first plate in hand: hold the frames, clear what killed renders left, and open the log."""
+        self._lease.take()
         folders = [self._plan.writer.sequence.folder, self._plan.folder.path]
         if self._plan.job.state_out is not None:
             folders.append(Path(self._plan.job.state_out).parent)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class ShotFolder:
 
     def __init__(self, output: FrameSequence, view: str | None = None) -> None:
         self.path = output.beside / (view or "")
+        #: Called before anything is put there; raises when another render has taken this one's place.
+        self.require: Callable[[], None] = _nothing
 
     def manifest_path(self, frames: str) -> Path:
         """Where the manifest of a rendered range lives."""
@@ -47,6 +49,7 @@ class ShotFolder:
     def write_manifest(self, frames: str, manifest: dict[str, Any]) -> Path:
         """Write a manifest, whole or not at all, and return its path."""
         path = self.manifest_path(frames)
+        self.require()
         atomic_write_bytes(path, json.dumps(manifest, indent=2).encode() + b"\n")
         return path
 
@@ -61,6 +64,7 @@ class ShotFolder:
     def write_state(self, state: ShotState) -> Path:
         """Keep a checkpoint."""
         path = self.state_path(state.next_frame)
+        self.require()
         save_state(path, state)
         return path
 
@@ -83,6 +87,10 @@ class ShotFolder:
             return []
         matches = (_STATE_NAME.fullmatch(entry.name) for entry in self.path.iterdir())
         return [int(match[1]) for match in matches if match]
+
+
+def _nothing() -> None:
+    """Nobody else is there."""
 
 
 def _as_file_name(frames: str) -> str:

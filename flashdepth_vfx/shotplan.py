@@ -65,6 +65,13 @@ class ShotPlan:
         return self.engine.identity
 
     @property
+    def to_write(self) -> FrameRange:
+        """The frames that are asked for and not there."""
+        return FrameRange.of(
+            s.frame for s in self.steps if s.write and s.frame not in self.frames_kept
+        )
+
+    @property
     def beyond(self) -> tuple[Step, ...]:
         """What is read after the last step, since it has a say in where its takes begin."""
         after = self.cuts.deciding_after(self.steps[-1].frame) if self.steps else ()

@@ -22,6 +22,7 @@ from flashdepth_vfx.renderer import render as render_view
 from flashdepth_vfx.shotinfo import open_shot
 from flashdepth_vfx.stereo import Mismatch, measure_mismatch, write_mismatches
 from flashdepth_vfx.viewturn import ViewTurn, stands_for_view, turns_of, view_names
+from flashdepth_vfx.waiting import wait_for_plates
 
 __all__ = ["StereoResult", "each_view", "render"]
 
@@ -54,6 +55,7 @@ def render(
     """
     # One for all: each view would load the weights again.
     networks = networks or Networks()
+    wait_for_plates(job, observer, stop)
     each = each_view(job)
     if len(each) < 2:
         ((one, _),) = each

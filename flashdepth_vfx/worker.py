@@ -25,6 +25,7 @@ from flashdepth_vfx.events import (
     Observer,
     RenderEvent,
     Started,
+    Waiting,
     Warned,
     to_line,
     to_plain,
@@ -182,7 +183,7 @@ class Worker:
                     self._send("progress", id_, **plain, text=to_line(event))
                 case Warned():
                     self._send("warning", id_, **plain)
-                case Finished():
+                case Waiting() | Finished():
                     self._send("log", id_, **plain, text=to_line(event))
 
         return observe

@@ -71,15 +71,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stereo": {
         "depthfile", "depth", "io", "job", "outputs", "parallax", "plate", "preprocess", "shotinfo",
     },
+    "lease": {"errors", "frames", "io"},
+    "stall": {"errors"},
+    "waiting": {
+        "errors", "events", "frames", "io", "job", "pipeline", "stall", "state", "viewturn",
+    },
+    "writing": {"errors", "io", "manifest", "plate", "shotplan"},
     "views": {
-        "errors", "events", "frames", "job", "networks", "renderer", "shotinfo", "stereo", "viewturn",
+        "errors", "events", "frames", "job", "networks", "renderer", "shotinfo", "stereo", "viewturn", "waiting",
     },
     "shotsteps": {"cutplan", "errors", "io", "job", "schedule", "state"},
     "decided": {"errors", "io", "settings", "shotfolder", "state"},
     "before": {"decided", "io", "job", "model", "resume", "shotfolder", "state"},
     "deciding": {
-        "color", "cutplan", "decided", "frames", "job", "networks", "shotcuts", "shotinfo", "shotplan", "views",
-        "viewturn",
+        "color", "cutplan", "decided", "frames", "job", "networks", "shotcuts", "shotinfo", "shotplan", "stall",
+        "views", "viewturn", "waiting",
     },
     "results": {"renderer", "views"},
     "worker": {

@@ -148,15 +148,19 @@ def start_process(
     environment: Mapping[str, str] | None = None,
     *,
     prefix: Sequence[str] = (),
+    slow_frames: bool = False,
 ) -> subprocess.Popen[str]:
     """Render in a process of its own (`render_driver.py`), its output piped.
 
-    `prefix` is a command that runs another. The job's file is left in `folder`.
+    `prefix` is a command that runs another; with `slow_frames` a frame takes a fifth of a second. The job's file is
+    left in `folder`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ticket = folder / f"job{len(list(folder.glob('job*.json')))}.json"
     ticket.write_text(job.to_json())
     where = {"PYTHONPATH": str(_REPOSITORY), "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    if slow_frames:
+        where["SLOW_FRAMES"] = "1"
     return subprocess.Popen(
         [*prefix, sys.executable, str(Path(__file__).with_name("render_driver.py")), str(ticket)],
         env={**os.environ, **where, **(environment or {})},

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from render_kit import (
     RenderKit,
-    depths,
     run,
     same,
     start_process,
@@ -152,14 +151,3 @@ def test_two_chunks_at_once_share_the_folder_and_clobber_nothing(
         assert log.count("done: 8 written") == 1
     for waits in states_in(folder):
         assert load_state(folder / f"state.{waits:07d}.safetensors").frames_seen == waits - 1
-
-
-def test_same_chunk_twice_at_once_gives_what_one_gives(
-    kit: RenderKit, shot: tuple[str, dict[int, FloatArray]]
-) -> None:
-    """A farm that takes a machine for dead starts its task again beside it."""
-    plates, whole = shot
-    job = kit.job(plates, checkpoint_interval_frames=2)
-    finish(*(start_process(job, kit.folder / str(i)) for i in range(2)))
-    assert same(depths(str(kit.folder / "depth/shot.####.exr")), whole)
-    assert temporaries(kit.folder) == []

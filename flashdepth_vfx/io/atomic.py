@@ -25,6 +25,7 @@ from flashdepth_vfx.errors import DiskFullError, OutputError
 __all__ = [
     "atomic_write",
     "atomic_write_bytes",
+    "is_alive",
     "make_folder",
     "process_space",
     "sweep_orphans",
@@ -98,7 +99,7 @@ def sweep_orphans(folder: Path) -> int:
             continue
         # Another process may sweep the same folder, or finish its file, between any two lines here.
         with contextlib.suppress(FileNotFoundError):
-            dead = match["host"] == here and not _alive(int(match["pid"]))
+            dead = match["host"] == here and not is_alive(int(match["pid"]))
             if dead or time.time() - entry.stat().st_mtime > ORPHAN_AGE_S:
                 try:
                     Path(entry.path).unlink()
@@ -152,7 +153,8 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process of this `process_space` has that number; on Windows it is taken to."""
     if sys.platform == "win32":
         # There, signal 0 is not a question but an interrupt: only age tells.
         return True
