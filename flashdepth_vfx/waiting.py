@@ -139,7 +139,9 @@ class _Waits:
     stop: threading.Event
 
     def to_the_end(self, watch: StallWatch) -> None:
-        news, told = time.monotonic(), float("-inf")
+        news = time.monotonic()
+        # After the first look nothing is known to be quiet.
+        tell_after = news + _LOOK_SECONDS / 2
         while True:
             lacking, needed, is_new = self._look()
             watch.beat()
@@ -154,8 +156,8 @@ class _Waits:
                     f"{reason}, and nothing new has come for {self.seconds:g} s (--wait-for-frames): "
                     "run again when it is there",
                 )
-            if self.observer is not None and now - told >= _TOLD_SECONDS:
-                told = now
+            if self.observer is not None and now > tell_after:
+                tell_after = now + _TOLD_SECONDS
                 there = sum(len(each.whole) for each in self.awaited)
                 self.observer(Waiting(there, needed, f"{path} {reason}"))
             self._pause()

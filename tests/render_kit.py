@@ -69,6 +69,8 @@ class RenderKit:
         overwrite: bool = False,
         preroll_frames: int | None = None,
         decided: bool = False,
+        wait_for_frames_seconds: float | None = None,
+        stall_timeout_seconds: float | None = None,
         **settings: Any,
     ) -> RenderJob:
         """A job on the CPU with the weights of the test; `out` and states are below `folder`."""
@@ -89,6 +91,8 @@ class RenderKit:
             overwrite=overwrite,
             preroll_frames=preroll_frames,
             decided=decided,
+            wait_for_frames_seconds=wait_for_frames_seconds,
+            stall_timeout_seconds=stall_timeout_seconds,
         )
 
     def path(self, frame: int, out: str = "depth/shot.####.exr") -> Path:
