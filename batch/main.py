@@ -5,7 +5,7 @@ Exit codes:
     0    done
     1    failed
     2    asked for something that cannot be
-    75   try again later (no space left)
+    75   try again later (no space left, another render has the frames, a plate did not come, nothing moved)
     143  interrupted after saving the state
 """
 

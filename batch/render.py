@@ -27,13 +27,15 @@ Examples:
   flashdepth render plate.####.exr -o with_depth/plate.####.exr --append-part
   flashdepth render stereo.####.exr -o depth/%V/stereo.####.exr --view all
   flashdepth render plate.####.exr -o depth/ --weights l --accept-license l
+  flashdepth render plate.####.exr -o depth/ --frames 1001-1100 --wait-for-frames 600
   flashdepth render --job job.json --device cuda:1 --progress json
 
 \b
 The state passes through a shot in order: with --frames 1051-1100 the network still
 sees 1001-1050, unless a checkpoint or --state-in stands in for them.
 SIGTERM or Ctrl-C finishes the frame, saves the state and exits 143; run the same
-command with --resume to go on. A second Ctrl-C ends at once.
+command with --resume to go on. A second Ctrl-C ends at once. Frames that another render
+is at are refused with exit code 75, as are plates that did not come.
 Progress is on stderr (json: on stdout); --json prints its document alone, last, on stdout.
 """
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ WINDOW = Window(0, 0, 160, 96)
 AS_STORED = "sRGB Encoded Rec.709 (sRGB)"
 _REPOSITORY = Path(__file__).resolve().parents[1]
 _NETWORKS = Networks()
+_OF_JOBS = {field.name for field in fields(RenderJob)}
 # Other tests and processes share the cores; and the number of threads is part of what makes pixels.
 torch.set_num_threads(1)
 
@@ -65,15 +66,13 @@ class RenderKit:
         view: str | None = None,
         state_in: str | None = None,
         state_out: str | None = None,
-        resume: bool = False,
-        overwrite: bool = False,
-        preroll_frames: int | None = None,
-        decided: bool = False,
-        wait_for_frames_seconds: float | None = None,
-        stall_timeout_seconds: float | None = None,
-        **settings: Any,
+        **more: Any,
     ) -> RenderJob:
-        """A job on the CPU with the weights of the test; `out` and states are below `folder`."""
+        """A job on the CPU with the weights of the test; `out` and states are below `folder`.
+
+        `more` are fields of the job, or of its settings.
+        """
+        of_job = {name: more.pop(name) for name in _OF_JOBS & more.keys()}
         given = {
             "weights": str(self.weights),
             "device": "cpu",
@@ -84,15 +83,10 @@ class RenderKit:
             shot=Shot(input=plates, view=view),
             output=str(self.folder / out),
             frames=frames,
-            settings=RenderSettings(**(given | settings)),
+            settings=RenderSettings(**(given | more)),
             state_in=state_in and str(self.folder / state_in),
             state_out=state_out and str(self.folder / state_out),
-            resume=resume,
-            overwrite=overwrite,
-            preroll_frames=preroll_frames,
-            decided=decided,
-            wait_for_frames_seconds=wait_for_frames_seconds,
-            stall_timeout_seconds=stall_timeout_seconds,
+            **of_job,
         )
 
     def path(self, frame: int, out: str = "depth/shot.####.exr") -> Path:
@@ -152,19 +146,15 @@ def start_process(
     environment: Mapping[str, str] | None = None,
     *,
     prefix: Sequence[str] = (),
-    slow_frames: bool = False,
 ) -> subprocess.Popen[str]:
     """Render in a process of its own (`render_driver.py`), its output piped.
 
-    `prefix` is a command that runs another; with `slow_frames` a frame takes a fifth of a second. The job's file is
-    left in `folder`.
+    `prefix` is a command that runs another. The job's file is left in `folder`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ticket = folder / f"job{len(list(folder.glob('job*.json')))}.json"
     ticket.write_text(job.to_json())
     where = {"PYTHONPATH": str(_REPOSITORY), "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    if slow_frames:
-        where["SLOW_FRAMES"] = "1"
     return subprocess.Popen(
         [*prefix, sys.executable, str(Path(__file__).with_name("render_driver.py")), str(ticket)],
         env={**os.environ, **where, **(environment or {})},

@@ -77,6 +77,10 @@ def any_job(draw: st.DrawFn) -> RenderJob:
         state_in=draw(MAYBE_TEXT),
         state_out=draw(MAYBE_TEXT),
         resume=draw(st.booleans()),
+        wait_for_frames_seconds=draw(st.sampled_from([None, 0.5, 600.0]))
+        if settings.missing == "error"
+        else None,
+        stall_timeout_seconds=draw(st.sampled_from([None, 0.5, 600.0])),
     )
 
 

@@ -22,6 +22,8 @@ from flashdepth_vfx.lease import Lease
 
 FRAMES = range(1, 17)
 LONG_AGO_SECONDS = 120
+#: A fifth of a second a frame.
+SLOW = {"SLOW_FRAMES": "1"}
 
 
 def leases(folder: Path) -> list[Path]:
@@ -62,10 +64,7 @@ def test_two_workers_on_one_chunk_are_one_render_and_one_that_says_who_renders(
     plates = kit.shot(FRAMES)
     run(kit.job(plates, "whole/shot.####.exr"))
     job = kit.job(plates, checkpoint_interval_frames=2)
-    processes = [
-        start_process(job, kit.folder / str(i), {"SLOW_DISK": "1"}, slow_frames=True)
-        for i in range(2)
-    ]
+    processes = [start_process(job, kit.folder / str(i), SLOW) for i in range(2)]
     said = {p.communicate(timeout=120)[1]: p.returncode for p in processes}
     assert sorted(said.values()) == [0, 75], said
     (refused,) = (text for text, code in said.items() if code == 75)
@@ -239,9 +238,7 @@ def test_a_render_that_stood_still_finds_its_frames_taken_and_saves_nothing(
 ) -> None:
     plates = kit.shot(FRAMES)
     folder = kit.folder / "depth/shot.flashdepth"
-    process = start_process(
-        kit.job(plates, checkpoint_interval_frames=2), kit.folder, slow_frames=True
-    )
+    process = start_process(kit.job(plates, checkpoint_interval_frames=2), kit.folder, SLOW)
     wait_for(kit.folder / "depth", "shot.[0-9]*.exr", 3)
     process.send_signal(signal.SIGSTOP)
     (held,) = leases(folder)
