@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from flashdepth_vfx.errors import Interrupted
+from flashdepth_vfx.errors import Interrupted, LeaseError
 from flashdepth_vfx.events import Observer
+from flashdepth_vfx.frames import FrameRange
 from flashdepth_vfx.io.atomic import make_folder, sweep_orphans
 from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.lease import Lease
@@ -98,6 +99,7 @@ class _Run:
         self._stop = stop
         self._lease = lease
         self._watch = watch
+        self._there = frozenset(plan.writer.sequence.frames_on_disk())
         self._state = plan.start
         self._checkpoints: deque[ShotState] = deque()
         self._checkpointed = plan.start
@@ -266,6 +268,7 @@ class _Run:
     def _settle_in(self) -> None:
         """With the first plate in hand: hold the frames, clear what killed renders left, and open the log."""
         self._lease.take()
+        self._require_nobody_before()
         folders = [self._plan.writer.sequence.folder, self._plan.folder.path]
         if self._plan.job.state_out is not None:
             folders.append(Path(self._plan.job.state_out).parent)
@@ -274,3 +277,14 @@ class _Run:
         for folder in folders:
             sweep_orphans(folder)
         self._report.open_log()
+
+    def _require_nobody_before(self) -> None:
+        """Raise `LeaseError` for a frame that another render made between our plan and our lease."""
+        sequence = self._plan.writer.sequence
+        new = set(sequence.frames_on_disk()) - self._there
+        made = FrameRange.of(frame for frame in self._plan.to_write if frame in new)
+        if made:
+            reason = (
+                f"another render made frames {made} while this one began: run again with --resume"
+            )
+            raise LeaseError(sequence.path(made.frames[0]), reason)

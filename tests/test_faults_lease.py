@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from render_kit import RenderKit, depths, run, same, start_process, temporaries
+from render_kit import RenderKit, Watcher, depths, run, same, start_process, temporaries
 
 from flashdepth_vfx import lease
-from flashdepth_vfx.errors import LeaseError
+from flashdepth_vfx.errors import LeaseError, OutputExistsError
+from flashdepth_vfx.events import RenderEvent, Started
 from flashdepth_vfx.frames import FrameRange
 from flashdepth_vfx.io.atomic import process_space
 from flashdepth_vfx.lease import Lease
@@ -108,10 +109,12 @@ def test_a_killed_render_on_this_host_is_known_to_be_dead_at_once(kit: RenderKit
     process = start_process(kit.job(plates), kit.folder)
     wait_for(kit.folder / "depth", "shot.[0-9]*.exr", 2)
     process.kill()
-    process.communicate()
+    # Ended, and not reaped: its number is still taken.
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert len(leases(kit.folder / "depth/shot.flashdepth")) == 1
     run(kit.job(plates, resume=True))
     assert leases(kit.folder / "depth/shot.flashdepth") == []
+    process.communicate()
 
 
 def test_of_another_host_only_the_heartbeat_tells(tmp_path: Path) -> None:
@@ -154,7 +157,8 @@ def test_ages_are_told_by_the_file_server_s_clock(
 _TAKER = """
 import os, sys, time
 from pathlib import Path
-from flashdepth_vfx.errors import LeaseError
+from flashdepth_vfx.errors import LeaseError, OutputExistsError
+from flashdepth_vfx.events import RenderEvent, Started
 from flashdepth_vfx.frames import FrameRange
 from flashdepth_vfx.lease import Lease
 folder, gate = Path(sys.argv[1]), Path(sys.argv[2])
@@ -274,3 +278,23 @@ def test_a_job_that_is_done_asks_for_no_lease_and_says_that_there_is_nothing_to_
     assert "to write: 0 frames" in told
     assert "done: 0 written, 3 kept" in told
     assert {p: p.read_bytes() for p in before} == before
+
+
+def test_frames_that_another_render_made_while_this_one_began_are_not_replaced(
+    kit: RenderKit,
+) -> None:
+    plates = kit.shot((1, 2, 3))
+
+    class Hurried(Watcher):
+        def __call__(self, event: RenderEvent) -> None:
+            if isinstance(event, Started):
+                run(kit.job(plates, frames="2-3"))
+
+    with pytest.raises(LeaseError, match="another render made frames 2-3") as raised:
+        run(kit.job(plates, exposure_stops=1.0), Hurried())
+    assert raised.value.exit_code == 75
+    assert sorted(kit.depths()) == [2, 3]
+    assert leases(kit.folder / "depth/shot.flashdepth") == []
+    # The settings of those that are there are looked at, the next time.
+    with pytest.raises(OutputExistsError):
+        run(kit.job(plates, exposure_stops=1.0))

@@ -64,6 +64,20 @@ def test_disk_without_room_for_anything_leaves_the_error_alone(
     assert kit.depths("disk/depth/shot.####.exr") == {}
 
 
+def test_disk_that_is_mounted_to_be_read_is_named_and_nothing_is_left(
+    kit: RenderKit, small_disk: Path
+) -> None:
+    plates = kit.shot((1, 2))
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    process = start_process(kit.job(plates, "disk/depth/shot.####.exr"), kit.folder)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert said.count("\n") == 1
+    assert "Read-only file system" in said
+    assert "grant write access or name another folder" in said
+    assert list(small_disk.iterdir()) == []
+
+
 def powers() -> list[str]:
     """A prefix under which permissions hold: root's power to pass over them is taken away."""
     if os.name != "posix":

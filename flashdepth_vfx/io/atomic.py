@@ -164,7 +164,18 @@ def is_alive(pid: int) -> bool:
         return False
     except (PermissionError, OverflowError):
         return True
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether it has ended, and its parent has not looked yet: a number that is still taken, and writes nothing."""
+    process = Path(f"/proc/{pid}")
+    try:
+        state = (process / "stat").read_bytes().rpartition(b")")[2].split()[0]
+        # A thread that hangs in a disk outlives its process's first one, and may write yet.
+        return state == b"Z" and len(list((process / "task").iterdir())) == 1
+    except (OSError, IndexError):
+        return False
 
 
 def _as_output_error(path: Path, error: OSError) -> OutputError:
