@@ -93,6 +93,18 @@ def test_chunks_are_rendered_side_by_side_where_no_frame_is_in_both(
     assert leases(tmp_path) == []
 
 
+def test_frames_that_are_kept_are_free(kit: RenderKit) -> None:
+    plates = kit.shot(range(1, 7))
+    run(kit.job(plates))
+    kit.path(2).unlink()
+    folder = kit.folder / "depth/shot.flashdepth"
+    with taken(folder, "3-6"):
+        assert run(kit.job(plates, resume=True)).frames_written == (2,)
+    kit.path(2).unlink()
+    with taken(folder, "2"), pytest.raises(LeaseError):
+        run(kit.job(plates, resume=True))
+
+
 def test_a_lease_is_given_back_however_the_render_ends(kit: RenderKit) -> None:
     plates = kit.shot(range(1, 5))
     torn = Path(plates.replace("####", "0003"))

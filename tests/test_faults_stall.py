@@ -184,20 +184,26 @@ def test_a_render_that_moves_is_left_alone_though_it_takes_longer(kit: RenderKit
 
 
 def test_whoever_waits_is_told_once_nothing_moves_and_has_time_to_save() -> None:
-    with StallWatch(0.4) as watch, ThreadPoolExecutor(2) as pool:
+    # Not as a context: it would end this process, too.
+    watch = StallWatch(0.4)
+    with ThreadPoolExecutor(2) as pool:
         watch.count_frames()
         never = threading.Event()
         hung = pool.submit(never.wait, 20)
         # Beats of another thread keep it waiting.
-        moves = pool.submit(lambda: [(time.sleep(0.1), watch.beat()) for _ in range(12)])
+        step = watch.beating(lambda: time.sleep(0.1))
+        moves = pool.submit(lambda: [step() for _ in range(12)])
         began = time.monotonic()
         with pytest.raises(StallError, match=r"0\.4 s") as raised:
             watch.result_of(hung)
         assert time.monotonic() - began + 0.1 >= 1.2 + 0.4
         assert moves.done()
         assert (raised.value.exit_code, watch.gave_up) == (75, True)
-        # What is done is still taken.
+        # What is done is still taken, what is nearly done is waited for, and what hangs still is not.
         assert len(watch.result_of(moves)) == 12
+        assert watch.result_of(pool.submit(lambda: time.sleep(0.3) or "saved")) == "saved"
+        with pytest.raises(StallError):
+            watch.result_of(hung)
         never.set()
     assert watch.result_of(hung) is True
 

@@ -112,6 +112,23 @@ def test_what_still_comes_is_news_and_the_clock_begins_anew(kit: RenderKit) -> N
     assert time.monotonic() - began > 6 + 3
 
 
+def test_a_whole_plate_whose_time_still_changes_is_waited_for(kit: RenderKit) -> None:
+    """As a copy does that sets the plate's time at its end: depth made of it before would be stale."""
+    plates = kit.shot((1, 2))
+    until = time.monotonic() + 3
+
+    def touch() -> None:
+        while time.monotonic() < until:
+            at(plates, 2).touch()
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=touch)
+    thread.start()
+    wait_for_plates(kit.job(plates, frames="1-2", wait_for_frames_seconds=10))
+    assert time.monotonic() > until
+    thread.join()
+
+
 def test_a_torn_plate_that_stays_torn_is_named_with_what_is_wrong(kit: RenderKit) -> None:
     plates = kit.shot((1, 2, 3))
     torn = at(plates, 2)
