@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,16 +81,17 @@ class _Awaited:
         head = min((*self.sequence.frames_on_disk()[:1], first))
         return range(head if self.begins is None else max(head, self.begins), last + 1)
 
-    def look(self, frames: Iterable[int]) -> bool:
-        """Look at the files of `frames` once; whether anything is new."""
+    def look(self, frames: Iterable[int], beat: Callable[[], None]) -> bool:
+        """Look at the files of `frames` once, with a `beat` for each; whether anything is new."""
         before, self.stamps = self.stamps, {}
         for frame in frames:
             if frame not in self.whole:
                 with contextlib.suppress(PlateError):
                     self.stamps[frame] = file_stamp(self.sequence.path(frame))
+                beat()
         quiet = [f for f, stamp in self.stamps.items() if before.get(f) == stamp]
         # What was found wrong stays wrong until the file changes.
-        whole = self._check(f for f in quiet if self._fault(f) is None)
+        whole = self._check([f for f in quiet if self._fault(f) is None], beat)
         self.whole |= whole
         return bool(whole) or any(before.get(f) != stamp for f, stamp in self.stamps.items())
 
@@ -104,15 +105,14 @@ class _Awaited:
         stamp, fault = self.faults.get(frame, ("", ""))
         return fault if stamp and stamp == self.stamps.get(frame) else None
 
-    def _check(self, frames: Iterable[int]) -> set[int]:
+    def _check(self, frames: list[int], beat: Callable[[], None]) -> set[int]:
         """Those of `frames` that are whole."""
-        listed = list(frames)
-        if not listed:
+        if not frames:
             return set()
         try:
             reader = open_plates(self.pattern, view=self.view)
         except PlateError as error:
-            self.faults |= {f: (self.stamps[f], error.reason) for f in listed}
+            self.faults |= {f: (self.stamps[f], error.reason) for f in frames}
             return set()
 
         def fault_of(frame: int) -> str | None:
@@ -121,10 +121,12 @@ class _Awaited:
                 require_whole(reader, frame if self.sequence.padding else reader.frames[0])
             except PlateError as error:
                 return error.reason
+            finally:
+                beat()
             return None
 
         try:
-            found = dict(each_header(listed, fault_of))
+            found = dict(each_header(frames, fault_of))
         finally:
             reader.close()
         self.faults |= {f: (self.stamps[f], said) for f, said in found.items() if said is not None}
@@ -143,8 +145,7 @@ class _Waits:
         # After the first look nothing is known to be quiet.
         tell_after = news + _LOOK_SECONDS / 2
         while True:
-            lacking, needed, is_new = self._look()
-            watch.beat()
+            lacking, needed, is_new = self._look(watch.beat)
             now = time.monotonic()
             news = now if is_new else news
             if lacking is None:
@@ -160,9 +161,9 @@ class _Waits:
                 tell_after = now + _TOLD_SECONDS
                 there = sum(len(each.whole) for each in self.awaited)
                 self.observer(Waiting(there, needed, f"{path} {reason}"))
-            self._pause()
+            self._pause(watch.beat)
 
-    def _look(self) -> tuple[tuple[Path, str] | None, int, bool]:
+    def _look(self, beat: Callable[[], None]) -> tuple[tuple[Path, str] | None, int, bool]:
         """The first file that is not there or not whole, and what it lacks; how many are needed; whether anything
         came since the last look.
         """
@@ -170,19 +171,20 @@ class _Waits:
         count, is_new = 0, False
         for each in self.awaited:
             frames = tuple(each.needed())
-            is_new = each.look(frames) or is_new
+            is_new = each.look(frames, beat) or is_new
             count += len(frames)
             first = next((frame for frame in frames if frame not in each.whole), None)
             if first is not None and lacking is None:
                 lacking = (each.sequence.path(first), each.lacks(first))
         return lacking, count, is_new
 
-    def _pause(self) -> None:
+    def _pause(self, beat: Callable[[], None]) -> None:
         until = time.monotonic() + _LOOK_SECONDS
         while (left := until - time.monotonic()) > 0.0:
             if self.stop.is_set():
                 raise Interrupted("stopped while waiting for plates; nothing was begun")
             time.sleep(min(left, _GLANCE_SECONDS))
+            beat()
 
 
 def _awaited(job: RenderJob) -> tuple[_Awaited, ...]:

@@ -162,6 +162,14 @@ def test_plates_that_hang_while_they_are_waited_for_end_the_process(
     assert seconds < 25
 
 
+def test_plates_that_do_not_come_are_no_stall(kit: RenderKit, begin: Begin) -> None:
+    plates = kit.shot((1, 2))
+    waits = ("--wait-for-frames", "3", "--frames", "1-3")
+    process = begin(plates, "--stall-timeout", "0.3", *waits)
+    code, last, _ = ended(process)
+    assert (code, "shot.0003.exr: is not on disk" in last) == (75, True), last
+
+
 class SlowWatcher(Watcher):
     """A tenth of a second for whatever it is told."""
 
