@@ -39,7 +39,6 @@ _PLAN = (
         help="Frames that a chunk of a preroll sees before its own.  [default: 16]",
     ),
     click.option("--attempts", type=int, help="Times that a task is tried, at most.  [default: 3]"),
-    click.option("--report/--no-report", default=True, help="End each shot with its report."),
 )
 _MACHINE = (
     click.option("--gpus", type=int, help="GPUs of a task.  [default: 0]"),
@@ -61,7 +60,7 @@ def plan_options(command: Command) -> Command:
 
 def plan_from(job: TextIO | None, inputs: tuple[str, ...], given: dict[str, Any]) -> farm.FarmPlan:
     """The plan that was asked for. Raises `UsageError`, and what plates that cannot be found deserve."""
-    names = ("mode", "chunk_frames", "preroll_frames", "attempts", "report")
+    names = ("mode", "chunk_frames", "preroll_frames", "attempts")
     how = {name: value for name in names if (value := given.pop(name)) is not None}
     machine = {
         name: value

@@ -20,7 +20,7 @@ __all__ = ["command"]
 _EXAMPLES = """\b
 Examples:
   flashdepth task plan.json plate.render.1001-1050
-  flashdepth task plan.json plate.report --progress openjd
+  flashdepth task plan.json plate.convert --json
   flashdepth task plan.json --index 3 --map /mnt/show=/srv/show
 
 \b

@@ -16,9 +16,11 @@ from conftest import command_line, environment
 from render_kit import RenderKit, at, run, same
 
 from flashdepth_vfx import FarmPlan, RenderEvent, plan
-from flashdepth_vfx.errors import Interrupted, PlanError
-from flashdepth_vfx.farm import devices_here, run_local
+from flashdepth_vfx.errors import Interrupted, LeaseError, PlanError, WorkerError
+from flashdepth_vfx.farm import Mode, devices_here, run_local
 from flashdepth_vfx.farm import hands as hands_module
+from flashdepth_vfx.farm import local as local_module
+from flashdepth_vfx.lease import LAPSES_SECONDS
 
 FRAMES = range(1, 13)
 
@@ -39,7 +41,7 @@ def two_shots(kit: RenderKit, mode: str = "chain", **how: Any) -> FarmPlan:
         kit.job(kit.shot(FRAMES, f"{name}/p.####.exr"), f"depth/{name}.####.exr")
         for name in ("a", "b")
     ]
-    return plan(jobs, mode=mode, report=False, **how)
+    return plan(jobs, mode=mode, **how)
 
 
 def test_two_workers_do_two_shots_as_unbroken_renders(kit: RenderKit) -> None:
@@ -142,9 +144,18 @@ def test_a_broken_shot_ends_itself_and_what_needs_it_and_nothing_else(kit: Rende
 def test_what_cannot_be_is_not_tried_again(kit: RenderKit) -> None:
     job = kit.job(kit.shot(FRAMES), colorspace="no such space")
     said: list[str] = []
-    result = plan(job, report=False).run_local(devices=["cpu"], tell=said.append)
+    result = plan(job).run_local(devices=["cpu"], tell=said.append)
     assert len(result.failed) == 1
     assert not any("try" in line for line in said)
+
+
+def test_frames_that_another_render_holds_are_waited_for_longer_than_a_lease_lives() -> None:
+    pause = local_module._pause_after
+    held = LeaseError("lease.json", "another render has the frames")
+    tries = FarmPlan(mode=Mode.WHOLE, shots=(), tasks=()).attempts
+    assert pause(held) * (tries - 1) > LAPSES_SECONDS
+    assert pause(WorkerError("worker.json", "went away")) < 5
+    assert pause(PlanError("x")) < 5
 
 
 def test_devices_that_cannot_be_are_refused(kit: RenderKit) -> None:

@@ -48,7 +48,7 @@ def needs(planned: FarmPlan) -> dict[str, tuple[str, ...]]:
 
 
 def test_whole_shot_is_one_task_that_decides_for_itself(tmp_path: Path) -> None:
-    planned = plan(job_of(plates(tmp_path, 1, 2, 3)), report=False)
+    planned = plan(job_of(plates(tmp_path, 1, 2, 3)))
     (task,) = planned.tasks
     assert (task.frames, task.frame_count, task.needs) == (None, 3, ())
     job = planned.job_of(task)
@@ -63,7 +63,6 @@ def test_chain_waits_for_the_chunk_before(tmp_path: Path) -> None:
         "render.1-3": ("decide",),
         "render.4-6": ("render.1-3",),
         "render.7-7": ("render.4-6",),
-        "report": ("render.1-3", "render.4-6", "render.7-7"),
     }
     jobs = [planned.job_of(task) for task in planned.tasks if task.kind is Kind.RENDER]
     assert all(job.decided and job.resume and job.preroll_frames is None for job in jobs)
@@ -82,10 +81,10 @@ def test_takes_of_a_list_are_rendered_at_once(tmp_path: Path) -> None:
     cuts = tmp_path / "cuts.txt"
     cuts.write_text("4\n6\n")
     job = job_of(plates(tmp_path, *range(1, 8)), cuts=str(cuts))
-    planned = plan(job, report=False)
+    planned = plan(job)
     assert spans(planned) == ["1-3", "4-5", "6-7"]
     assert {t.needs for t in planned.tasks[1:]} == {(planned.tasks[0].id,)}
-    chain = plan(job, mode=Mode.CHAIN, chunk_frames=2, report=False)
+    chain = plan(job, mode=Mode.CHAIN, chunk_frames=2)
     assert spans(chain) == ["1-2", "3", "4-5", "6-7"]
     assert needs(chain)["render.3-3"] == ("render.1-2",)
     assert needs(chain)["render.4-5"] == ("decide",)
@@ -95,25 +94,25 @@ def test_views_with_files_of_their_own_are_tasks_of_their_own(tmp_path: Path) ->
     for view in ("left", "right"):
         plates(tmp_path / view, 1, 2)
     job = job_of(str(tmp_path / "%V/plate.####.exr"), "d/%V/s.####.exr", view="left,right")
-    planned = plan(job, report=False)
+    planned = plan(job)
     assert [task.view for task in planned.tasks] == [None, "left", "right"]
     assert planned.tasks[0].kind is Kind.DECIDE
     assert planned.job_of(planned.tasks[0]).shot.view == "left,right"
     assert planned.job_of(planned.tasks[2]).shot.view == "right"
-    together = plan(job_of(plates(tmp_path, 1, 2), view="left,right"), report=False)
+    together = plan(job_of(plates(tmp_path, 1, 2), view="left,right"))
     assert [task.view for task in together.tasks] == [None]
 
 
 def test_holes_go_with_the_chunk_before_them(tmp_path: Path) -> None:
     job = job_of(plates(tmp_path, 1, 2, 5, 6, 7), missing="hold")
-    planned = plan(job, mode="chain", chunk_frames=2, report=False)
+    planned = plan(job, mode="chain", chunk_frames=2)
     # 3 and 4 repeat frame 2, which a chunk that began with them would not have seen.
     assert spans(planned) == ["1-4", "5-6", "7"]
 
 
 def test_frames_asked_for_are_those_of_the_chunks(tmp_path: Path) -> None:
     job = job_of(plates(tmp_path, *range(1, 21)), frames="1-10x2,15-18")
-    planned = plan(job, mode="chain", chunk_frames=4, report=False)
+    planned = plan(job, mode="chain", chunk_frames=4)
     assert spans(planned) == ["1-7x2", "9,15-17", "18"]
 
 
@@ -156,7 +155,7 @@ def test_normalised_depth_is_rendered_as_1_z_and_converted_when_all_is_there(
         plates(tmp_path, 1, 2), "depth/s_v001.####.exr", convention="normalised_near_white"
     )
     planned = plan(job)
-    assert [task.kind for task in planned.tasks] == [Kind.RENDER, Kind.CONVERT, Kind.REPORT]
+    assert [task.kind for task in planned.tasks] == [Kind.RENDER, Kind.CONVERT]
     assert planned.job_of(planned.tasks[0]).output == "depth/inverse_z/s_v001.####.exr"
     assert planned.job_of(planned.tasks[0]).settings.convention == "inverse_z"
     convert = planned.shots[0].convert
@@ -165,7 +164,7 @@ def test_normalised_depth_is_rendered_as_1_z_and_converted_when_all_is_there(
         "depth/inverse_z/s_v001.####.exr",
         "depth/s_v001.####.exr",
     )
-    assert planned.tasks[2].needs == (planned.tasks[1].id,)
+    assert planned.tasks[1].needs == (planned.tasks[0].id,)
 
 
 def test_many_shots_are_told_apart(tmp_path: Path) -> None:
@@ -179,8 +178,8 @@ def test_many_shots_are_told_apart(tmp_path: Path) -> None:
         planned.shots[1].job.output == "d/sh020_plate_plate/sh020_plate_plate_depth_v001.####.exr"
     )
     one = planned.of_shot("sh020_plate_plate")
-    assert [task.shot for task in one.tasks] == ["sh020_plate_plate"] * 2
-    assert [len(tasks) for _, tasks in planned.each_shot()] == [2, 2]
+    assert [task.shot for task in one.tasks] == ["sh020_plate_plate"]
+    assert [len(tasks) for _, tasks in planned.each_shot()] == [1, 1]
 
 
 def test_names_are_as_short_as_tells_apart() -> None:
@@ -238,7 +237,7 @@ def test_two_jobs_with_one_output_are_refused(tmp_path: Path) -> None:
             "plan again",
         ),
         (
-            '{"mode": "chain", "shots": [], "tasks": [{"id": "a", "shot": "s", "kind": "report"}]}',
+            '{"mode": "chain", "shots": [], "tasks": [{"id": "a", "shot": "s", "kind": "render"}]}',
             "of shot 's', which is not planned",
         ),
     ],
@@ -282,5 +281,4 @@ def test_a_task_knows_whether_it_needs_the_machine() -> None:
         Kind.DECIDE: True,
         Kind.RENDER: True,
         Kind.CONVERT: False,
-        Kind.REPORT: False,
     }

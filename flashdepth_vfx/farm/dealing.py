@@ -31,7 +31,6 @@ class Rules:
 
     mode: Mode
     chunk_frames: int
-    report: bool
 
 
 class DealtShot:
@@ -83,13 +82,10 @@ class DealtShot:
         yield from self._last(tuple(done))
 
     def _last(self, needs: tuple[str, ...]) -> Iterator[Task]:
-        for kind, wanted in (
-            (Kind.CONVERT, self.shot.convert is not None),
-            (Kind.REPORT, self._rules.report),
-        ):
-            if wanted:
-                yield Task(id=f"{self._name}.{kind}", shot=self._name, kind=kind, needs=needs)
-                needs = (f"{self._name}.{kind}",)
+        if self.shot.convert is not None:
+            yield Task(
+                id=f"{self._name}.{Kind.CONVERT}", shot=self._name, kind=Kind.CONVERT, needs=needs
+            )
 
     def _wanted(self) -> tuple[int, ...]:
         """The frames on disk that are to be written."""

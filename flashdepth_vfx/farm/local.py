@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from flashdepth_vfx.errors import FlashDepthError, Interrupted, PlanError, UsageError
+from flashdepth_vfx.errors import FlashDepthError, Interrupted, PlanError, UsageError, WorkerError
 from flashdepth_vfx.events import RenderEvent
 from flashdepth_vfx.farm.hands import Hand, devices_here
 from flashdepth_vfx.farm.tasks import FarmPlan, Task
@@ -19,6 +19,9 @@ __all__ = ["LocalResult", "run_local"]
 TaskObserver: TypeAlias = Callable[[str, RenderEvent], None]
 #: Between two tries of one task.
 _PAUSE_SECONDS = 1.0
+#: The same where another machine is to end first, or to be given up: three tries outlast a lease.
+_LATER_SECONDS = 40.0
+_TRY_LATER = 75
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,12 @@ def _checked(devices: Sequence[str]) -> tuple[str, ...]:
         if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
             raise PlanError(f"device '{name}': it is cpu, cuda, or cuda:N")
     return tuple(devices)
+
+
+def _pause_after(error: FlashDepthError) -> float:
+    """Seconds until a task that ended so is tried again. A worker that died is ours, and started anew at once."""
+    later = error.exit_code == _TRY_LATER and not isinstance(error, WorkerError)
+    return _LATER_SECONDS if later else _PAUSE_SECONDS
 
 
 @dataclass
@@ -157,7 +166,7 @@ class _Deal:
             else f"try {tries} of {self.plan.attempts} failed: {error}"
         )
         if not hopeless:
-            self.stop.wait(_PAUSE_SECONDS)
+            self.stop.wait(_pause_after(error))
             self._put_back(task)
             return
         with self._changed:

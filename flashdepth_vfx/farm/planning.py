@@ -32,7 +32,6 @@ def plan(
     preroll_frames: int | None = None,
     requirements: Requirements | None = None,
     attempts: int = 3,
-    report: bool = True,
 ) -> FarmPlan:
     """The tasks of one job, or of many. `{shot}` in an output stands for the name of its plates.
 
@@ -45,7 +44,7 @@ def plan(
     given = _listed(jobs)
     readers = [_opened(job) for job in given]
     names = named_apart([shot_name(reader.sequence) for reader in readers])
-    rules = Rules(mode, chunk_frames or CHUNK_FRAMES, report)
+    rules = Rules(mode, chunk_frames or CHUNK_FRAMES)
     outputs = Counter(job.output for job in given)
     dealt = [
         DealtShot(_placed(job, name, shared=outputs[job.output] > 1), reader, name, rules)

@@ -42,5 +42,3 @@ def run_task(
         case Kind.CONVERT:
             assert shot.convert is not None, f"{task.id} converts nothing"
             return convert_depth(shot.convert, tell=tell, stop=stop).to_plain()
-        case Kind.REPORT:
-            return {}

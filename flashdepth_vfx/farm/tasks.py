@@ -1,6 +1,6 @@
 """FarmPlan: shots as tasks, with what each waits for; a frozen value with a JSON form that every engine is given.
 
-    decide ─▶ render 1001-1100 ─▶ render 1101-1200 ─▶ convert ─▶ report        one shot, as a chain
+    decide ─▶ render 1001-1100 ─▶ render 1101-1200 ─▶ convert        one shot, as a chain
 
 A task is run by `flashdepth task PLAN.json ID`, whatever engine starts it.
 """
@@ -39,7 +39,6 @@ class Kind(StrEnum):
     RENDER = "render"
     #: The range of the whole shot, and depth normalised to it.
     CONVERT = "convert"
-    REPORT = "report"
 
 
 @dataclass(frozen=True, kw_only=True)
