@@ -44,6 +44,7 @@ setup(
         "OpenEXR>=3.5",
         "OpenImageIO>=3.1.7",
         "platformdirs>=4",
+        "PyYAML>=6",
         "safetensors>=0.4",
         "torch>=2.13",
     ],
@@ -56,8 +57,9 @@ setup(
         "otio": ["opentimelineio>=0.17"],
         # Reads cameras of `convert --camera FILE.usd`.
         "usd": ["usd-core>=24.11"],
-        "test": ["hypothesis", "jsonschema", "pytest>=8", "pytest-xdist>=3.6"],
-        "lint": ["mypy>=1.15", "ruff>=0.11"],
+        # openjd-cli runs the jobs of Open Job Description that are written. Unpinned, pip takes an empty 0.0.0.
+        "test": ["hypothesis", "jsonschema", "openjd-cli==0.8.0", "pytest>=8", "pytest-xdist>=3.6"],
+        "lint": ["mypy>=1.15", "ruff>=0.11", "types-PyYAML"],
     },
     classifiers=[
         "Environment :: Console",

@@ -39,6 +39,7 @@ _COMMANDS = (
     "plan",
     "task",
     "run",
+    "submit",
 )
 #: What a shell says of a program that Ctrl-C ended.
 _ENDED_BY_KEY = 130

@@ -48,3 +48,25 @@ def test_rules_of_open_job_description_are_read(tmp_path: Path) -> None:
     for text in ("/a", "=/b", "/a="):
         with pytest.raises(PlanError, match="write it as"):
             PathMapping.parse((text,))
+
+
+def test_paths_of_a_plan_are_good_in_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plates(tmp_path / "in", 1, 2)
+    (tmp_path / "cuts.txt").write_text("2")
+    monkeypatch.chdir(tmp_path)
+    files = {"cuts": "cuts.txt", "weights": "show.safetensors", "ocio": "ocio://default"}
+    (shot,) = plan(job_of("in/plate.####.exr", "out/", **files)).shots
+    assert (shot.job.shot.input, shot.job.output) == (
+        str(tmp_path / "in/plate.####.exr"),
+        str(tmp_path / "out") + "/",
+    )
+    settings = shot.job.settings
+    assert (settings.cuts, settings.weights) == (
+        str(tmp_path / "cuts.txt"),
+        str(tmp_path / "show.safetensors"),
+    )
+    assert settings.ocio == "ocio://default"
+    (shot,) = plan(job_of("in/plate.####.exr", "out/", cuts="auto", weights="nano")).shots
+    assert (shot.job.settings.cuts, shot.job.settings.weights) == ("auto", "nano")

@@ -37,6 +37,11 @@ def job_of(pattern: str, output: str = "depth/shot.####.exr", **more: Any) -> Re
     )
 
 
+def here(path: str) -> str:
+    """From the working folder."""
+    return str(Path(path).absolute())
+
+
 def spans(planned: FarmPlan) -> list[str | None]:
     return [task.frames for task in planned.tasks if task.kind is Kind.RENDER]
 
@@ -156,13 +161,13 @@ def test_normalised_depth_is_rendered_as_1_z_and_converted_when_all_is_there(
     )
     planned = plan(job)
     assert [task.kind for task in planned.tasks] == [Kind.RENDER, Kind.CONVERT]
-    assert planned.job_of(planned.tasks[0]).output == "depth/inverse_z/s_v001.####.exr"
+    assert planned.job_of(planned.tasks[0]).output == here("depth/inverse_z/s_v001.####.exr")
     assert planned.job_of(planned.tasks[0]).settings.convention == "inverse_z"
     convert = planned.shots[0].convert
     assert convert is not None
     assert (convert.input, convert.output) == (
-        "depth/inverse_z/s_v001.####.exr",
-        "depth/s_v001.####.exr",
+        here("depth/inverse_z/s_v001.####.exr"),
+        here("depth/s_v001.####.exr"),
     )
     assert planned.tasks[1].needs == (planned.tasks[0].id,)
 
@@ -174,8 +179,8 @@ def test_many_shots_are_told_apart(tmp_path: Path) -> None:
     ]
     planned = plan(jobs)
     assert [shot.name for shot in planned.shots] == ["sh010_plate_plate", "sh020_plate_plate"]
-    assert (
-        planned.shots[1].job.output == "d/sh020_plate_plate/sh020_plate_plate_depth_v001.####.exr"
+    assert planned.shots[1].job.output == here(
+        "d/sh020_plate_plate/sh020_plate_plate_depth_v001.####.exr"
     )
     one = planned.of_shot("sh020_plate_plate")
     assert [task.shot for task in one.tasks] == ["sh020_plate_plate"]

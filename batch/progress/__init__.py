@@ -20,7 +20,7 @@ from ..streams import say, silence
 
 __all__ = ["NAMES", "Progress", "open_progress"]
 
-_DIALECTS = {"plain": "plain", "json": "json_lines", "bar": "bar"}
+_DIALECTS = {"plain": "plain", "json": "json_lines", "bar": "bar", "openjd": "openjd"}
 #: What `--progress` takes; `auto` is a bar on a terminal and plain lines elsewhere.
 NAMES = ("auto", *_DIALECTS)
 

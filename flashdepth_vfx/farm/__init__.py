@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from flashdepth_vfx.farm.local import LocalResult as LocalResult
     from flashdepth_vfx.farm.local import run_local as run_local
     from flashdepth_vfx.farm.modes import Mode as Mode
+    from flashdepth_vfx.farm.openjd import openjd_template as openjd_template
+    from flashdepth_vfx.farm.openjd import write_openjd as write_openjd
     from flashdepth_vfx.farm.paths import PathMapping as PathMapping
     from flashdepth_vfx.farm.planning import plan as plan
     from flashdepth_vfx.farm.resident import run_by_worker as run_by_worker
@@ -36,10 +38,12 @@ _HOME = {
     "Requirements": "tasks",
     "Task": "tasks",
     "devices_here": "hands",
+    "openjd_template": "openjd",
     "plan": "planning",
     "run_by_worker": "resident",
     "run_local": "local",
     "run_task": "running",
+    "write_openjd": "openjd",
 }
 
 __all__ = sorted(_HOME)

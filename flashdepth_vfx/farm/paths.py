@@ -9,6 +9,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from flashdepth_vfx.errors import PlanError
+from flashdepth_vfx.farm.anywhere import FILES
 from flashdepth_vfx.farm.tasks import FarmPlan, PlannedShot
 from flashdepth_vfx.job import ConvertJob, RenderJob
 
@@ -102,9 +103,7 @@ class PathMapping:
     def _job(self, job: RenderJob) -> RenderJob:
         settings = job.settings
         # A name of weights, or `auto`, is no path: no rule speaks of it.
-        files = {
-            name: getattr(settings, name) for name in ("weights", "ocio", "cuts", "matte_input")
-        }
+        files = {name: getattr(settings, name) for name in FILES}
         return replace(
             job,
             shot=replace(job.shot, input=self(job.shot.input)),

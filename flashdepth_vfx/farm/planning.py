@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flashdepth_vfx.errors import PlanError
+from flashdepth_vfx.farm.anywhere import absolute_paths
 from flashdepth_vfx.farm.dealing import DealtShot, Rules, view_list
 from flashdepth_vfx.farm.modes import Mode
 from flashdepth_vfx.farm.naming import named_apart, shot_name
@@ -36,12 +37,12 @@ def plan(
     """The tasks of one job, or of many. `{shot}` in an output stands for the name of its plates.
 
     Takes are those of a cut list, or of what an earlier `decide` found; they and the views with files of their own
-    are rendered at once. `chunk_frames` are the frames of a task of `chain` and `preroll`. Raises `PlanError` for
-    jobs that have no place in a plan, and `PlateError`, `UsageError` for plates that are not there: all before
-    anything is written.
+    are rendered at once. The paths of a plan are absolute: its tasks run anywhere. `chunk_frames` are the frames of a
+    task of `chain` and `preroll`. Raises `PlanError` for jobs that have no place in a plan, and `PlateError`,
+    `UsageError` for plates that are not there: all before anything is written.
     """
     mode = _mode(mode, chunk_frames, preroll_frames)
-    given = _listed(jobs)
+    given = [absolute_paths(job) for job in _listed(jobs)]
     readers = [_opened(job) for job in given]
     names = named_apart([shot_name(reader.sequence) for reader in readers])
     rules = Rules(mode, chunk_frames or CHUNK_FRAMES)

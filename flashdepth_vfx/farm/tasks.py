@@ -193,6 +193,12 @@ class FarmPlan:
 
         return run_local(self, devices=devices, observer=observer, tell=tell, stop=stop)
 
+    def to_openjd(self, folder: Path) -> tuple[Path, ...]:
+        """Write it as jobs of Open Job Description: `farm.write_openjd`."""
+        from flashdepth_vfx.farm.openjd import write_openjd
+
+        return write_openjd(self, folder)
+
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         plain: dict[str, Any] = msgspec.to_builtins(self)

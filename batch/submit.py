@@ -1,0 +1,57 @@
+"""`flashdepth submit`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from .debug import debug_option
+from .plan_options import plan_from, plan_options
+from .streams import hand_over, say
+
+__all__ = ["command"]
+
+_EXAMPLES = """\b
+Examples:
+  flashdepth submit plate.####.exr -o depth/ --to openjd --job-dir job --mode chain --chunk 100 --gpus 1
+  openjd run job/template.yaml
+  flashdepth submit /show/*/plate -o 'depth/{shot}/{shot}_depth_v001.####.exr' --to openjd --job-dir jobs
+
+\b
+It writes what the engine is given, and starts nothing: of one shot DIR/template.yaml and DIR/plan.json, of several
+the same in a folder for each. See docs/farm.md.
+"""
+
+
+@click.command("submit", epilog=_EXAMPLES, short_help="Write shots as jobs of a farm's engine.")
+@plan_options
+@click.option(
+    "--to", "engine", type=click.Choice(["openjd"]), required=True, help="The engine: openjd."
+)
+@click.option(
+    "--job-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    required=True,
+    help="Where its files go.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The files as JSON on stdout.")
+@debug_option
+def command(
+    job: TextIO | None,
+    inputs: tuple[str, ...],
+    engine: str,
+    job_dir: Path,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Plan the shots INPUT... and write the plan as jobs of ENGINE into DIR."""
+    plan = plan_from(job, inputs, given)
+    for note in plan.notes:
+        say(f"note: {note}")
+    templates = [str(path) for path in plan.to_openjd(job_dir)]
+    told = json.dumps({engine: templates}) if as_json else "\n".join(templates)
+    hand_over(told, f"the jobs are in {job_dir}")
