@@ -66,9 +66,13 @@ def run_listener(
         raise DeviceError("--listen needs connections that are files, which Windows has not")
     with socket.create_server(("127.0.0.1", 0)) as server:
         word = secrets.token_hex(16)
-        _publish(address, {"port": server.getsockname()[1], "token": word, "pid": os.getpid()})
         try:
+            # Before anybody can know whom to send one to.
+            _raise_on_signals()
+            _publish(address, {"port": server.getsockname()[1], "token": word, "pid": os.getpid()})
             return _listen(server, word, _Clients(grace_seconds, idle_seconds, debug=debug))
+        except _Told:
+            return 0
         finally:
             address.unlink(missing_ok=True)
 
@@ -108,7 +112,7 @@ def _listen(server: socket.socket, word: str, clients: _Clients) -> int:
             _raise_on_signals()
             server.settimeout(clients.idle_seconds)
             connection, _ = server.accept()
-        except (TimeoutError, _Told):
+        except TimeoutError:
             return 0
         with connection:
             if _is_let_in(connection, word):
