@@ -29,10 +29,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="--listen is not
 class Listener:
     """`flashdepth serve --listen` as a real process."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, code: str = "") -> None:
         self.address = folder / "worker.json"
+        line = command_line(["serve", "--listen", str(self.address), *options])
         self.process = subprocess.Popen(
-            command_line(["serve", "--listen", str(self.address), *options]),
+            [sys.executable, "-c", code, str(self.address)] if code else line,
             env=environment(),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -58,8 +59,8 @@ class Listener:
 def listen(tmp_path: Path) -> Iterator[Callable[..., Listener]]:
     begun: list[Listener] = []
 
-    def start(*options: str) -> Listener:
-        begun.append(Listener(tmp_path, *options))
+    def start(*options: str, code: str = "") -> Listener:
+        begun.append(Listener(tmp_path, *options, code=code))
         return begun[-1]
 
     yield start
@@ -88,18 +89,29 @@ def test_tasks_of_a_plan_by_one_worker_are_the_unbroken_render(
     assert same(kit.depths(), kit.depths("whole/shot.####.exr"))
 
 
+#: A worker that says when it has networks to load anew.
+_TELLING = """
+import os, sys, pathlib
+from flashdepth_vfx import networks, run_listener
+class Telling(networks.Networks):
+    def __init__(self):
+        super().__init__()
+        os.write(2, b"nothing is loaded\\n")
+networks.Networks = Telling
+sys.exit(run_listener(pathlib.Path(sys.argv[1])))
+"""
+
+
 def test_weights_stay_loaded_from_one_client_to_the_next(
     kit: RenderKit, listen: Callable[..., Listener]
 ) -> None:
     planned, _ = chain_of(kit, 4, 2)
-    listener = listen()
-    seconds = []
+    listener = listen(code=_TELLING)
     for task in planned.tasks:
-        began = time.monotonic()
         run_by_worker(listener.address, planned, task)
-        seconds.append(time.monotonic() - began)
-    # The first imports torch and loads; the others do neither.
-    assert max(seconds[1:]) < seconds[0] / 2
+    listener.process.terminate()
+    _, said = listener.process.communicate(timeout=30)
+    assert said.count(b"nothing is loaded") == 1
 
 
 def test_stop_cancels_there_and_saves(kit: RenderKit, listen: Callable[..., Listener]) -> None:
