@@ -178,9 +178,11 @@ def test_a_run_that_is_cancelled_saves_and_the_next_goes_on(kit: RenderKit) -> N
     assert "interrupted" in said, said
     state = kit.folder / f"depth/shot.flashdepth/state.{whole + 1:07d}.safetensors"
     assert state.exists()
+    before = kit.path(1).stat().st_mtime_ns
     ended = openjd("run", job.template, *job.parameters)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert same(kit.depths(), job.unbroken())
+    assert kit.path(1).stat().st_mtime_ns == before, "what was there was not made again"
 
 
 def test_a_task_that_fails_fails_its_run(kit: RenderKit) -> None:
