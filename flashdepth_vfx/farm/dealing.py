@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,9 +43,9 @@ class DealtShot:
         job, convert = _normalised_apart(job, reader)
         self._job = job
         self._frames = self._wanted()
-        self._parts = [
-            (view, part) for view in self._views() for take in self._takes() for part in take
-        ]
+        # Cut lists are read once, not for each view.
+        takes = list(self._takes())
+        self._parts = [(view, part) for view in self._views() for part in takes]
         self.shot = PlannedShot(
             name=name,
             job=job,
@@ -117,20 +118,18 @@ class DealtShot:
             return (None,)
         return view_list(asked)
 
-    def _takes(self) -> Iterator[list[tuple[int, tuple[int, ...]]]]:
-        """Of each take its parts, as the number of the take and the frames."""
+    def _takes(self) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """The parts of all takes: the number of the take, and the frames."""
         starts = self._cuts()
         for number, (first, after) in enumerate(zip((None, *starts), (*starts, None), strict=True)):
-            frames = tuple(
-                f
-                for f in self._frames
-                if (first is None or f >= first) and (after is None or f < after)
-            )
-            if frames:
-                yield [(number, part) for part in self._chunks(frames)]
+            begin = 0 if first is None else bisect_left(self._frames, first)
+            end = None if after is None else bisect_left(self._frames, after)
+            for part in self._chunks(self._frames[begin:end]):
+                yield number, part
 
     def _chunks(self, frames: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-        size = len(frames) if self._rules.mode is Mode.WHOLE else self._rules.chunk_frames
+        whole = self._rules.mode is Mode.WHOLE
+        size = max(len(frames), 1) if whole else self._rules.chunk_frames
         for place in range(0, len(frames), size):
             yield frames[place : place + size]
 

@@ -8,7 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from flashdepth_vfx.errors import FlashDepthError, Interrupted, PlanError, UsageError, WorkerError
+from flashdepth_vfx.errors import (
+    FlashDepthError,
+    Interrupted,
+    LeaseError,
+    PlanError,
+    UsageError,
+    WorkerError,
+)
 from flashdepth_vfx.events import RenderEvent
 from flashdepth_vfx.farm.hands import Hand, devices_here
 from flashdepth_vfx.farm.tasks import FarmPlan, Task
@@ -21,7 +28,6 @@ TaskObserver: TypeAlias = Callable[[str, RenderEvent], None]
 _PAUSE_SECONDS = 1.0
 #: The same where another machine is to end first, or to be given up: three tries outlast a lease.
 _LATER_SECONDS = 40.0
-_TRY_LATER = 75
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def _checked(devices: Sequence[str]) -> tuple[str, ...]:
 
 def _pause_after(error: FlashDepthError) -> float:
     """Seconds until a task that ended so is tried again. A worker that died is ours, and started anew at once."""
-    later = error.exit_code == _TRY_LATER and not isinstance(error, WorkerError)
+    later = error.exit_code == LeaseError.exit_code and not isinstance(error, WorkerError)
     return _LATER_SECONDS if later else _PAUSE_SECONDS
 
 
