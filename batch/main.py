@@ -31,6 +31,8 @@ _COMMANDS = (
     "decide",
     "convert",
     "info",
+    "report",
+    "diff",
     "weights",
     "serve",
     "train",

@@ -116,6 +116,16 @@ class FrameSequence:
 
         Raises `UsageError` when there are none or several; `OSError` for a folder that may not be listed.
         """
+        found = cls.all_in(folder)
+        if len(found) != 1:
+            names = ", ".join(Path(s.pattern).name for s in found)
+            what = f"several image sequences, name one: {names}" if found else "no image sequence"
+            raise UsageError(f"{folder}: {what}")
+        return found[0]
+
+    @classmethod
+    def all_in(cls, folder: Path) -> tuple[FrameSequence, ...]:
+        """Every image sequence in `folder`, by name. Raises `OSError` for a folder that may not be listed."""
         # fileseq takes a folder that it may not list for an empty one.
         next(Path(folder).iterdir(), None)
         found = {
@@ -128,11 +138,7 @@ class FrameSequence:
             for s in fileseq.findSequencesOnDisk(str(folder))
             if s.extension().lower() in IMAGE_SUFFIXES and not s.basename().startswith(".")
         }
-        if len(found) != 1:
-            names = ", ".join(sorted(Path(s.pattern).name for s in found))
-            what = f"several image sequences, name one: {names}" if found else "no image sequence"
-            raise UsageError(f"{folder}: {what}")
-        return found.pop()
+        return tuple(sorted(found, key=lambda sequence: sequence.pattern))
 
     @property
     def pattern(self) -> str:

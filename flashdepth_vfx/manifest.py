@@ -8,6 +8,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -238,7 +239,7 @@ def manifest_of(
 ) -> dict[str, Any]:
     """The manifest of one range: from what, by what, and what happened.
 
-    `kept` are the frames of an earlier run, with what their files say of them.
+    `kept` are the frames of an earlier run, as their files have them. `working_folder` is where relative paths start.
     """
     return {
         "format": FORMAT,
@@ -247,6 +248,7 @@ def manifest_of(
         "host": platform.node(),
         "outcome": outcome,
         "error": error,
+        "working_folder": str(Path.cwd()),
         "job": job.to_dict(),
         "settings_hash": settings_hash(identity, job.settings),
         "identity": msgspec.to_builtins(identity),

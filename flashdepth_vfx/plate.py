@@ -76,6 +76,13 @@ class Window:
         bottom = max(self.y + self.height, other.y + other.height)
         return Window(x, y, right - x, bottom - y)
 
+    def overlap(self, other: Window) -> Window | None:
+        """The pixels that both have; None where they have none."""
+        x, y = max(self.x, other.x), max(self.y, other.y)
+        right = min(self.x + self.width, other.x + other.width)
+        bottom = min(self.y + self.height, other.y + other.height)
+        return Window(x, y, right - x, bottom - y) if right > x and bottom > y else None
+
     def contains(self, other: Window) -> bool:
         """Whether every pixel of `other` is one of ours."""
         return self.union(other) == self

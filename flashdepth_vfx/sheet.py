@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from flashdepth_vfx.errors import OutputError, SettingsError
 
-__all__ = ["GAP_PX", "Picture", "coloured", "draw_contact_sheet", "scale_of"]
+__all__ = [
+    "GAP_PX",
+    "Picture",
+    "coloured",
+    "draw_contact_sheet",
+    "labelled",
+    "resized",
+    "scale_of",
+]
 
 Picture: TypeAlias = NDArray[np.float32]
 """`(H, W, 3)` as shown, or `(H, W)` grey, 0 to 1."""
@@ -116,6 +124,19 @@ def _label(text: str, width_px: int) -> Any:
     OpenImageIO.ImageBufAlgo.fill(line, (_PAPER,) * 3)
     OpenImageIO.ImageBufAlgo.render_text(line, 0, _LINE_PX - 8, text, _TEXT_PX, "", (_INK,) * 3)
     return line
+
+
+def resized(picture: Picture, width: int, height: int) -> Picture:
+    """`picture` at another size, `(height, width, 3)`."""
+    pixels: Picture = _resized(picture, width, height).get_pixels()
+    return pixels
+
+
+def labelled(picture: Picture, text: str) -> Picture:
+    """`picture` with a line of text above it."""
+    width = picture.shape[1]
+    line: Picture = _label(text, width).get_pixels()
+    return np.concatenate((line, picture))
 
 
 def _resized(picture: Picture, width: int, height: int) -> Any:

@@ -96,6 +96,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "converter", "cutlist", "decided", "deciding", "errors", "events", "frames", "io", "job", "lazy", "networks",
         "outputs", "results", "settings", "shotfolder", "serve", "shotinfo", "views", "viewturn", "workers",
     },
+    # It looks at what is on disk, and knows no network.
+    "review": {
+        "color", "depth", "depthfile", "errors", "frames", "ignored", "io", "job", "lazy", "manifest", "pipeline",
+        "plate", "settings", "sheet", "shotinfo", "version", "workers",
+    },
     # It measures what a render does, and is no part of one.
     "bench": {
         "device", "engine", "errors", "io", "job", "lazy", "model", "networks", "pipeline", "renderer", "settings",

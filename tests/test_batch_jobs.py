@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 import flashdepth_vfx
 from flashdepth_batch import convert as convert_command
-from flashdepth_batch import jobs
+from flashdepth_batch import jobs, wording
 from flashdepth_batch import main as batch_main
 from flashdepth_batch import render as render_command
 from flashdepth_vfx import ConvertJob, RenderJob, RenderSettings, Shot
@@ -116,6 +117,19 @@ def parsed(arguments: list[str]) -> RenderJob:
 @given(any_job())
 def test_a_job_survives_being_typed(job: RenderJob) -> None:
     assert parsed(as_arguments(job)) == job
+
+
+@given(any_job())
+def test_a_job_survives_being_put_into_words(job: RenderJob) -> None:
+    words = shlex.split(wording.words_of(job))
+    assert words[:2] == ["flashdepth", "render"]
+    assert parsed(words[2:]) == job
+
+
+def test_words_leave_out_what_nobody_would_type() -> None:
+    job = RenderJob(shot=Shot(input="my plates/a.####.exr"), output="-out/", frames="1-3")
+    words = "flashdepth render 'my plates/a.####.exr' --output=-out/ --frames 1-3"
+    assert wording.words_of(job) == words
 
 
 @given(any_job())

@@ -16,7 +16,12 @@ ROOT = Path(__file__).resolve().parents[1]
 #: CI shares its cores: the import itself is held to a third of this.
 IMPORT_SECONDS = 0.6
 #: Those whose public names load on first use.
-PACKAGES = (flashdepth_vfx, flashdepth_vfx.training, flashdepth_vfx.evaluation)
+PACKAGES = (
+    flashdepth_vfx,
+    flashdepth_vfx.training,
+    flashdepth_vfx.evaluation,
+    flashdepth_vfx.review,
+)
 
 
 def test_all_is_the_table_sorted() -> None:
