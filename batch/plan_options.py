@@ -38,6 +38,11 @@ _PLAN = (
         metavar="FRAMES",
         help="Frames that a chunk of a preroll sees before its own.  [default: 16]",
     ),
+    click.option(
+        "--report/--no-report",
+        default=None,
+        help="The last task of a shot writes a page about it, beside its states.  [default: report]",
+    ),
     click.option("--attempts", type=int, help="Times that a task is tried, at most.  [default: 3]"),
 )
 _MACHINE = (
@@ -60,7 +65,7 @@ def plan_options(command: Command) -> Command:
 
 def plan_from(job: TextIO | None, inputs: tuple[str, ...], given: dict[str, Any]) -> farm.FarmPlan:
     """The plan that was asked for. Raises `UsageError`, and what plates that cannot be found deserve."""
-    names = ("mode", "chunk_frames", "preroll_frames", "attempts")
+    names = ("mode", "chunk_frames", "preroll_frames", "attempts", "report")
     how = {name: value for name in names if (value := given.pop(name)) is not None}
     machine = {
         name: value

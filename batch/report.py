@@ -11,7 +11,6 @@ from flashdepth_vfx import UsageError, review
 
 from .debug import debug_option
 from .streams import hand_over, say
-from .wording import words_of
 
 __all__ = ["command"]
 
@@ -59,7 +58,7 @@ def command(
     """
     if fps is not None and preview is None:
         raise click.UsageError("--fps is of the movie that --preview writes")
-    page, reports = review.write_report(depth, output, layer=layer, view=view, words=words_of)
+    page, reports = review.write_report(depth, output, layer=layer, view=view)
     written = [str(page)]
     if preview is not None:
         if len(reports) > 1:

@@ -83,6 +83,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "shotsteps": {"cutplan", "errors", "io", "job", "schedule", "state"},
     "decided": {"errors", "io", "settings", "shotfolder", "state"},
     "before": {"decided", "io", "job", "model", "resume", "shotfolder", "state"},
+    "wording": {"job", "settings"},
     "deciding": {
         "color", "cutplan", "decided", "frames", "job", "networks", "shotcuts", "shotinfo", "shotplan", "stall",
         "views", "viewturn", "waiting",
@@ -94,12 +95,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serve": {"errors", "io", "networks", "worker"},
     "farm": {
         "converter", "cutlist", "decided", "deciding", "errors", "events", "frames", "io", "job", "lazy", "networks",
-        "outputs", "results", "settings", "shotfolder", "serve", "shotinfo", "views", "viewturn", "workers",
+        "outputs", "results", "review", "settings", "shotfolder", "serve", "shotinfo", "views", "viewturn", "workers",
     },
     # It looks at what is on disk, and knows no network.
     "review": {
         "color", "depth", "depthfile", "errors", "frames", "ignored", "io", "job", "lazy", "manifest", "pipeline",
-        "plate", "settings", "sheet", "shotinfo", "version", "workers",
+        "plate", "settings", "sheet", "shotinfo", "version", "wording", "workers",
     },
     # It measures what a render does, and is no part of one.
     "bench": {

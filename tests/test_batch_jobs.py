@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 import flashdepth_vfx
 from flashdepth_batch import convert as convert_command
-from flashdepth_batch import jobs, wording
+from flashdepth_batch import jobs
 from flashdepth_batch import main as batch_main
 from flashdepth_batch import render as render_command
 from flashdepth_vfx import ConvertJob, RenderJob, RenderSettings, Shot
 from flashdepth_vfx.io.exr_writer import COMPRESSIONS
+from flashdepth_vfx.wording import words_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -121,7 +122,7 @@ def test_a_job_survives_being_typed(job: RenderJob) -> None:
 
 @given(any_job())
 def test_a_job_survives_being_put_into_words(job: RenderJob) -> None:
-    words = shlex.split(wording.words_of(job))
+    words = shlex.split(words_of(job))
     assert words[:2] == ["flashdepth", "render"]
     assert parsed(words[2:]) == job
 
@@ -129,7 +130,7 @@ def test_a_job_survives_being_put_into_words(job: RenderJob) -> None:
 def test_words_leave_out_what_nobody_would_type() -> None:
     job = RenderJob(shot=Shot(input="my plates/a.####.exr"), output="-out/", frames="1-3")
     words = "flashdepth render 'my plates/a.####.exr' --output=-out/ --frames 1-3"
-    assert wording.words_of(job) == words
+    assert words_of(job) == words
 
 
 @given(any_job())

@@ -15,9 +15,8 @@ import pytest
 import yaml
 from conftest import command_line, environment
 from render_kit import RenderKit, run, same
-from test_farm_plan import job_of, plates
+from test_farm_plan import job_of, plan, plates
 
-from flashdepth_vfx import plan
 from flashdepth_vfx.farm import Requirements, openjd_template
 
 pytestmark = pytest.mark.skipif(
@@ -146,6 +145,8 @@ def test_a_chain_that_is_run_is_the_unbroken_render(kit: RenderKit) -> None:
     assert ended.returncode == 0, said
     assert same(kit.depths(), job.unbroken())
     assert "openjd_progress: 100.0" in said or "progress: 100.0" in said
+    page = kit.folder / "depth" / "shot.flashdepth" / "report.html"
+    assert "8" in page.read_text()
     left = [line for line in _commands() if str(kit.folder) in line and "worker.json" in line]
     assert left == []
 

@@ -27,6 +27,9 @@ def test_paths_are_those_of_this_machine(tmp_path: Path) -> None:
     assert (here.job.settings.weights, here.job.settings.cuts) == ("nano", "auto")
     assert here.convert is not None
     assert here.convert.output == "/srv/show/d/s.####.exr"
+    assert here.report is not None
+    assert here.report.sources == ("/srv/show/d/s.####.exr",)
+    assert here.report.page == "/srv/show/d/s.flashdepth/report.html"
 
 
 def test_rules_of_open_job_description_are_read(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import OpenImageIO
 import pytest
 from render_kit import RenderKit, run
 
-from flashdepth_batch.wording import words_of
 from flashdepth_vfx.review import write_report
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -50,7 +49,7 @@ def screenshot(page: Path, scheme: str) -> np.ndarray:
 
 def test_a_browser_shows_it_from_disk_in_the_light_and_in_the_dark(kit: RenderKit) -> None:
     run(kit.job(kit.shot(range(1, 9))))
-    path, _ = write_report(str(kit.folder / "depth"), words=words_of)
+    path, _ = write_report(str(kit.folder / "depth"))
     light, dark = (screenshot(path, scheme) for scheme in ("light", "dark"))
     assert light.shape == dark.shape == (2400, 1100, 3)
     assert np.median(light) > 0.9

@@ -170,6 +170,14 @@ def test_a_chart_keeps_every_peak_and_few_points(values: list[float | None]) -> 
     assert max(y for _, y in drawn(again)) == pytest.approx(max(heights), abs=0.11)
 
 
+def test_one_peak_among_thousands_of_frames_is_drawn() -> None:
+    points = [(frame, 9.0 if frame == 4321 else 1.0) for frame in range(9000)]
+    heights = [y for _, y in drawn(line_chart({"one": points}, title="t"))]
+    assert len(heights) < 1300
+    assert min(heights) < 40
+    assert sum(y < 150 for y in heights) == 1
+
+
 def test_no_line_leads_over_a_cut_or_a_hole() -> None:
     points = [(f, float(f)) for f in range(1, 9)]
     whole = line_chart({"a": points}, title="t")

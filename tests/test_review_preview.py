@@ -95,6 +95,15 @@ def test_windows_that_change_do_not_stop_it(tmp_path: Path) -> None:
     assert len(pictures) == 3
 
 
+def test_a_movie_that_does_not_fit_leaves_nothing(tmp_path: Path, small_disk: Path) -> None:
+    rough = np.random.default_rng(5)
+    write_pass(tmp_path, {f: rough.random((96, 128), np.float32) for f in range(1, 40)})
+    report = report_of(tmp_path)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_preview(report, small_disk / "review.mp4")
+    assert not list(small_disk.iterdir())
+
+
 def test_what_cannot_be_a_movie_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
     report = brightening(tmp_path / "depth", range(1, 4))
     for path, rate in (("a.gif", None), ("a", None), ("a.mp4", 0.0), ("a.mp4", float("nan"))):

@@ -10,14 +10,14 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from render_kit import RenderKit, run
+from render_kit import WINDOW, RenderKit, at, picture, run, write_plate
 from review_kit import Page, depth_file, page_of, slope, write_pass
 from stereo_kit import ONE, stereo, stereo_shot
 from test_batch_jobs import parsed
 
 from flashdepth_batch import main as batch_main
-from flashdepth_batch.wording import words_of
 from flashdepth_vfx import UsageError
 from flashdepth_vfx.errors import FlashDepthError, PlateError
 from flashdepth_vfx.review import PassReport, write_report
@@ -32,7 +32,7 @@ def rendered(kit: RenderKit, frames: range = range(1, 9), **more: object) -> Pat
 
 
 def reported(folder: Path | str) -> tuple[Page, PassReport]:
-    path, (one,) = write_report(str(folder), words=words_of)
+    path, (one,) = write_report(str(folder))
     return page_of(path), one
 
 
@@ -144,9 +144,20 @@ def test_takes_are_those_of_the_state(kit: RenderKit) -> None:
     assert (folder / "report.html").read_text().count('class="cut"') >= 2
 
 
+def test_what_the_network_was_not_shown_is_counted(kit: RenderKit) -> None:
+    alpha = np.ones(WINDOW.shape, np.float32)
+    alpha[:, :80] = 0
+    for frame in (1, 2, 3):
+        path = at(str(kit.folder / "plates/shot.####.exr"), frame)
+        write_plate(path, frame, alpha=alpha, rgb=picture(frame) * alpha[..., None])
+    run(kit.job(str(kit.folder / "plates/shot.####.exr")))
+    _, report = reported(kit.folder / "depth")
+    assert [m.unseen_percent for m in report.measured] == pytest.approx([50] * 3, abs=3)
+
+
 def test_every_view_has_its_section_and_one_command(kit: RenderKit) -> None:
     stereo(kit, stereo_shot(kit, range(1, 4)), ONE)
-    path, reports = write_report(str(kit.folder / "depth"), words=words_of)
+    path, reports = write_report(str(kit.folder / "depth"))
     assert [report.found.view for report in reports] == ["left", "right"]
     assert {report.commands for report in reports} == {reports[0].commands}
     assert " --view left,right " in reports[0].commands[0] + " "

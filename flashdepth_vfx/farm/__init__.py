@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.farm.tasks import Kind as Kind
     from flashdepth_vfx.farm.tasks import PlannedShot as PlannedShot
     from flashdepth_vfx.farm.tasks import Requirements as Requirements
+    from flashdepth_vfx.farm.tasks import ShotPage as ShotPage
     from flashdepth_vfx.farm.tasks import Task as Task
 
 _HOME = {
@@ -36,6 +37,7 @@ _HOME = {
     "PathMapping": "paths",
     "PlannedShot": "tasks",
     "Requirements": "tasks",
+    "ShotPage": "tasks",
     "Task": "tasks",
     "devices_here": "hands",
     "openjd_template": "openjd",

@@ -11,7 +11,7 @@ from pathlib import Path
 from flashdepth_vfx.cutlist import read_cuts
 from flashdepth_vfx.errors import FlashDepthError, PlanError
 from flashdepth_vfx.farm.modes import Mode
-from flashdepth_vfx.farm.tasks import Kind, PlannedShot, Task
+from flashdepth_vfx.farm.tasks import Kind, PlannedShot, ShotPage, Task
 from flashdepth_vfx.frames import FrameRange
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.job import ConvertJob, RenderJob
@@ -23,6 +23,8 @@ __all__ = ["DealtShot", "Rules", "view_list"]
 
 #: Where depth lies that is yet to be normalised, beside what was asked for.
 _BEFORE_RANGE = "inverse_z"
+#: What a reviewer opens.
+_PAGE = "report.html"
 _SEVERAL = re.compile(r"\s*,\s*")
 
 
@@ -32,6 +34,7 @@ class Rules:
 
     mode: Mode
     chunk_frames: int
+    report: bool
 
 
 class DealtShot:
@@ -53,6 +56,7 @@ class DealtShot:
             frame_count=len(self._frames),
             decided=len(self._parts) > 1,
             convert=convert,
+            report=self._page(convert) if rules.report else None,
         )
 
     def tasks(self) -> Iterator[Task]:
@@ -83,10 +87,24 @@ class DealtShot:
         yield from self._last(tuple(done))
 
     def _last(self, needs: tuple[str, ...]) -> Iterator[Task]:
+        name = self._name
         if self.shot.convert is not None:
-            yield Task(
-                id=f"{self._name}.{Kind.CONVERT}", shot=self._name, kind=Kind.CONVERT, needs=needs
-            )
+            yield Task(id=f"{name}.{Kind.CONVERT}", shot=name, kind=Kind.CONVERT, needs=needs)
+            needs = (f"{name}.{Kind.CONVERT}",)
+        if self.shot.report is not None:
+            yield Task(id=f"{name}.{Kind.REPORT}", shot=name, kind=Kind.REPORT, needs=needs)
+
+    def _page(self, convert: ConvertJob | None) -> ShotPage:
+        """Beside the depth that was asked for, with its states and manifests."""
+        job = self._job
+        output, word = (job.output, "_depth") if convert is None else (convert.output, "")
+        views = view_list(job.shot.view) if stands_for_view(output) else (job.shot.view,)
+        places = [output_sequence(output, self._reader, view or None, word) for view in views]
+        return ShotPage(
+            sources=tuple(place.pattern for place in places),
+            page=str(places[0].beside / _PAGE),
+            depth_layer=job.settings.depth_layer,
+        )
 
     def _wanted(self) -> tuple[int, ...]:
         """The frames on disk that are to be written."""

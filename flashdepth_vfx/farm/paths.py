@@ -10,7 +10,7 @@ from typing import Any
 
 from flashdepth_vfx.errors import PlanError
 from flashdepth_vfx.farm.anywhere import FILES
-from flashdepth_vfx.farm.tasks import FarmPlan, PlannedShot
+from flashdepth_vfx.farm.tasks import FarmPlan, PlannedShot, ShotPage
 from flashdepth_vfx.job import ConvertJob, RenderJob
 
 __all__ = ["PathMapping", "Rule"]
@@ -93,11 +93,12 @@ class PathMapping:
         return replace(plan, shots=tuple(self._shot(shot) for shot in plan.shots))
 
     def _shot(self, shot: PlannedShot) -> PlannedShot:
-        convert = shot.convert
+        convert, report = shot.convert, shot.report
         return replace(
             shot,
             job=self._job(shot.job),
             convert=None if convert is None else self._convert(convert),
+            report=None if report is None else self._page(report),
         )
 
     def _job(self, job: RenderJob) -> RenderJob:
@@ -113,6 +114,9 @@ class PathMapping:
 
     def _convert(self, job: ConvertJob) -> ConvertJob:
         return replace(job, input=self(job.input), output=self(job.output))
+
+    def _page(self, report: ShotPage) -> ShotPage:
+        return replace(report, sources=tuple(map(self, report.sources)), page=self(report.page))
 
     def _mapped(self, files: Mapping[str, Any]) -> dict[str, Any]:
         return {name: self(path) for name, path in files.items() if path is not None}

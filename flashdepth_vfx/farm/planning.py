@@ -33,19 +33,21 @@ def plan(
     preroll_frames: int | None = None,
     requirements: Requirements | None = None,
     attempts: int = 3,
+    report: bool = True,
 ) -> FarmPlan:
     """The tasks of one job, or of many. `{shot}` in an output stands for the name of its plates.
 
     Takes are those of a cut list, or of what an earlier `decide` found; they and the views with files of their own
     are rendered at once. The paths of a plan are absolute: its tasks run anywhere. `chunk_frames` are the frames of a
-    task of `chain` and `preroll`. Raises `PlanError` for jobs that have no place in a plan, and `PlateError`,
+    task of `chain` and `preroll`. The last task of a shot writes a `report` about it.
+    Raises `PlanError` for jobs that have no place in a plan, and `PlateError`,
     `UsageError` for plates that are not there: all before anything is written.
     """
     mode = _mode(mode, chunk_frames, preroll_frames)
     given = [absolute_paths(job) for job in _listed(jobs)]
     readers = [_opened(job) for job in given]
     names = named_apart([shot_name(reader.sequence) for reader in readers])
-    rules = Rules(mode, chunk_frames or CHUNK_FRAMES)
+    rules = Rules(mode, chunk_frames or CHUNK_FRAMES, report)
     outputs = Counter(job.output for job in given)
     dealt = [
         DealtShot(_placed(job, name, shared=outputs[job.output] > 1), reader, name, rules)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from flashdepth_vfx.converter import convert_depth
 from flashdepth_vfx.deciding import decide_shot
 from flashdepth_vfx.events import Observer
-from flashdepth_vfx.farm.tasks import FarmPlan, Kind, Task
+from flashdepth_vfx.farm.tasks import FarmPlan, Kind, ShotPage, Task
 from flashdepth_vfx.networks import Networks
 from flashdepth_vfx.results import result_to_plain
+from flashdepth_vfx.review import write_report
 from flashdepth_vfx.views import render
 
 __all__ = ["run_task"]
@@ -42,3 +44,14 @@ def run_task(
         case Kind.CONVERT:
             assert shot.convert is not None, f"{task.id} converts nothing"
             return convert_depth(shot.convert, tell=tell, stop=stop).to_plain()
+        case Kind.REPORT:
+            assert shot.report is not None, f"{task.id} reports nothing"
+            return _report(shot.report, tell)
+
+
+def _report(asked: ShotPage, tell: Callable[[str], None]) -> dict[str, Any]:
+    page, reports = write_report(asked.sources, Path(asked.page), layer=asked.depth_layer)
+    for report in reports:
+        for finding in report.findings:
+            tell(f"{report.found.name}: {finding}")
+    return {"report": str(page), "findings": sum(len(report.findings) for report in reports)}

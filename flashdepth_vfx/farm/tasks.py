@@ -25,7 +25,7 @@ from flashdepth_vfx.job import ConvertJob, RenderJob
 if TYPE_CHECKING:
     from flashdepth_vfx.farm.local import LocalResult, TaskObserver
 
-__all__ = ["FarmPlan", "Kind", "PlannedShot", "Requirements", "Task"]
+__all__ = ["FarmPlan", "Kind", "PlannedShot", "Requirements", "ShotPage", "Task"]
 
 FORMAT = "flashdepth-plan/1"
 _LARGEST_BYTES = 512 * 2**20
@@ -39,6 +39,8 @@ class Kind(StrEnum):
     RENDER = "render"
     #: The range of the whole shot, and depth normalised to it.
     CONVERT = "convert"
+    #: A page about the shot, once all of it is there.
+    REPORT = "report"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +66,21 @@ class Requirements:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShotPage:
+    """The page that is written about a shot: `sources` are the patterns of its depth, one for each view with files of
+    its own.
+    """
+
+    sources: tuple[str, ...]
+    page: str
+    depth_layer: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlannedShot:
     """A shot of a plan. `job` renders all of it; `frames` are those on disk when it was planned, `frame_count` of
     them to be written. `decided`: its tasks share what a first one decides. `convert` makes of its depth what was
-    asked for.
+    asked for, and `report` is written when all is there.
     """
 
     name: str
@@ -76,6 +89,7 @@ class PlannedShot:
     frame_count: int
     decided: bool = False
     convert: ConvertJob | None = None
+    report: ShotPage | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

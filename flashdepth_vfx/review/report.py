@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,9 @@ from flashdepth_vfx.review.passes import DepthPass, find_passes
 from flashdepth_vfx.review.pictures import Shown, shown, shown_frames
 from flashdepth_vfx.review.plates import plates_of
 from flashdepth_vfx.review.records import RenderRecord, records_beside
+from flashdepth_vfx.wording import words_of
 
 __all__ = ["PassReport", "report_on", "write_report"]
-
-Words = Callable[[RenderJob], str]
-"""How a job is asked for on a command line."""
 
 
 @dataclass(frozen=True)
@@ -74,20 +72,21 @@ class PassReport:
 
 
 def write_report(
-    source: str,
+    source: str | Sequence[str],
     page: Path | None = None,
     *,
     layer: str | None = None,
     view: str | None = None,
-    words: Words | None = None,
 ) -> tuple[Path, tuple[PassReport, ...]]:
-    """Write one page on the passes of `source`, a folder or a frame pattern, and return its path with what it says.
+    """Write one page on the passes of `source`, a folder, a frame pattern, or several of them; gives its path and
+    what it says.
 
-    Without `page` it is `report.html` in the folder. `words` says how a job is run again; without it the page has
-    the job's JSON. Raises `PlateError` where there is no depth of ours, `UsageError`, `OutputError`.
+    Without `page` it is `report.html` in the first one's folder. Raises `PlateError` where there is no depth of ours,
+    `UsageError`, `OutputError`.
     """
-    reports = report_on(source, layer=layer, view=view, words=words)
-    folder = Path(source).expanduser()
+    sources = (source,) if isinstance(source, str) else tuple(source)
+    reports = report_on(sources, layer=layer, view=view)
+    folder = Path(sources[0]).expanduser()
     if page is None:
         page = (folder if folder.is_dir() else folder.parent) / "report.html"
     atomic_write_bytes(page, render_page(reports).encode())
@@ -95,15 +94,11 @@ def write_report(
 
 
 def report_on(
-    source: str,
-    *,
-    layer: str | None = None,
-    view: str | None = None,
-    words: Words | None = None,
+    sources: Iterable[str], *, layer: str | None = None, view: str | None = None
 ) -> tuple[PassReport, ...]:
-    """Measure the passes of `source`, as `write_report` does. Every frame is read once, and those shown twice."""
-    passes = find_passes(source, layer=layer, view=view)
-    return tuple(_report(found, words, _views_beside(found, passes)) for found in passes)
+    """Measure the passes of `sources`, as `write_report` does. Every frame is read once, and those shown twice."""
+    passes = [one for source in sources for one in find_passes(source, layer=layer, view=view)]
+    return tuple(_report(found, _views_beside(found, passes)) for found in passes)
 
 
 def _views_beside(found: DepthPass, passes: Sequence[DepthPass]) -> str | None:
@@ -112,7 +107,7 @@ def _views_beside(found: DepthPass, passes: Sequence[DepthPass]) -> str | None:
     return ",".join(views) or None
 
 
-def _report(found: DepthPass, words: Words | None, views: str | None) -> PassReport:
+def _report(found: DepthPass, views: str | None) -> PassReport:
     records, amiss = records_beside(found)
     starts = _starts(found)
     unreadable: list[str] = []
@@ -136,7 +131,7 @@ def _report(found: DepthPass, words: Words | None, views: str | None) -> PassRep
             plates.close()
     told = findings(found, measured, records, (*unreadable, *amiss))
     return PassReport(
-        found, measured, starts, records, told, span, pictures, _commands(records, words, views)
+        found, measured, starts, records, told, span, pictures, _commands(records, views)
     )
 
 
@@ -155,9 +150,7 @@ def _span(measured: Sequence[FrameMeasure]) -> tuple[float, float]:
     return low, max(high, low + 1e-6 * max(abs(low), 1.0))
 
 
-def _commands(
-    records: Sequence[RenderRecord], words: Words | None, views: str | None
-) -> tuple[str, ...]:
+def _commands(records: Sequence[RenderRecord], views: str | None) -> tuple[str, ...]:
     """Each once, in the order of the renders."""
     told = []
     for record in records:
@@ -165,7 +158,7 @@ def _commands(
             shot = record.job.shot
             job = replace(record.job, shot=replace(shot, view=views or shot.view))
             place = f"cd {shlex.quote(record.working_folder)} && " if _is_relative(job) else ""
-            told.append(place + words(job) if words else job.to_json())
+            told.append(place + words_of(job))
     return tuple(dict.fromkeys(told))
 
 
