@@ -8,28 +8,33 @@ from typing import Any, TextIO
 
 import click
 
+from flashdepth_vfx import farm
+
 from .debug import debug_option
 from .plan_options import plan_from, plan_options
 from .streams import hand_over, say
 
 __all__ = ["command"]
 
+_WRITERS = {"openjd": farm.write_openjd, "slurm": farm.write_slurm}
+
 _EXAMPLES = """\b
 Examples:
   flashdepth submit plate.####.exr -o depth/ --to openjd --job-dir job --mode chain --chunk 100 --gpus 1
   openjd run job/template.yaml
+  flashdepth submit plate.####.exr -o depth/ --to slurm --job-dir job --gpus 1 && job/submit.sh --partition=gpu
   flashdepth submit /show/*/plate -o 'depth/{shot}/{shot}_depth_v001.####.exr' --to openjd --job-dir jobs
 
 \b
-It writes what the engine is given, and starts nothing: of one shot DIR/template.yaml and DIR/plan.json, of several
-the same in a folder for each. See docs/farm.md.
+It writes what the engine is given, and starts nothing. openjd: of one shot DIR/template.yaml and DIR/plan.json, of
+several the same in a folder for each (docs/farm.md). slurm: DIR/submit.sh for all shots (docs/farm-slurm.md).
 """
 
 
 @click.command("submit", epilog=_EXAMPLES, short_help="Write shots as jobs of a farm's engine.")
 @plan_options
 @click.option(
-    "--to", "engine", type=click.Choice(["openjd"]), required=True, help="The engine: openjd."
+    "--to", "engine", type=click.Choice([*_WRITERS]), required=True, help="The farm's engine."
 )
 @click.option(
     "--job-dir",
@@ -52,6 +57,6 @@ def command(
     plan = plan_from(job, inputs, given)
     for note in plan.notes:
         say(f"note: {note}")
-    templates = [str(path) for path in plan.to_openjd(job_dir)]
-    told = json.dumps({engine: templates}) if as_json else "\n".join(templates)
+    written = [str(path) for path in _WRITERS[engine](plan, job_dir)]
+    told = json.dumps({engine: written}) if as_json else "\n".join(written)
     hand_over(told, f"the jobs are in {job_dir}")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.farm.planning import plan as plan
     from flashdepth_vfx.farm.resident import run_by_worker as run_by_worker
     from flashdepth_vfx.farm.running import run_task as run_task
+    from flashdepth_vfx.farm.slurm import write_slurm as write_slurm
     from flashdepth_vfx.farm.tasks import FarmPlan as FarmPlan
     from flashdepth_vfx.farm.tasks import Kind as Kind
     from flashdepth_vfx.farm.tasks import PlannedShot as PlannedShot
@@ -46,6 +47,7 @@ _HOME = {
     "run_local": "local",
     "run_task": "running",
     "write_openjd": "openjd",
+    "write_slurm": "slurm",
 }
 
 __all__ = sorted(_HOME)

@@ -213,6 +213,12 @@ class FarmPlan:
 
         return write_openjd(self, folder)
 
+    def to_slurm(self, folder: Path) -> tuple[Path, ...]:
+        """Write it as Slurm job arrays: `farm.write_slurm`."""
+        from flashdepth_vfx.farm.slurm import write_slurm
+
+        return write_slurm(self, folder)
+
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         plain: dict[str, Any] = msgspec.to_builtins(self)

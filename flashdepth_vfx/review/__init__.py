@@ -13,6 +13,7 @@ from flashdepth_vfx.lazy import public_names
 
 if TYPE_CHECKING:
     from flashdepth_vfx.review.compare import Comparison as Comparison
+    from flashdepth_vfx.review.compare import FrameDifference as FrameDifference
     from flashdepth_vfx.review.compare import compare_passes as compare_passes
     from flashdepth_vfx.review.compare_page import write_comparison as write_comparison
     from flashdepth_vfx.review.measure import FrameMeasure as FrameMeasure
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Comparison": "compare",
     "DepthPass": "passes",
+    "FrameDifference": "compare",
     "FrameMeasure": "measure",
     "PassReport": "report",
     "compare_passes": "compare",
