@@ -31,7 +31,7 @@ setup(
         "flashdepth_batch",
         *(f"flashdepth_batch.{name}" for name in find_packages("batch")),
     ],
-    package_data={"flashdepth_vfx": ["py.typed", "data/*.safetensors"]},
+    package_data={"flashdepth_vfx": ["py.typed", "data/*.json", "data/*.safetensors"]},
     entry_points={"console_scripts": ["flashdepth = flashdepth_batch.main:run"]},
     # Each floor is the oldest that the tests were run with.
     install_requires=[

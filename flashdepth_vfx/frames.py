@@ -60,6 +60,9 @@ class FrameRange:
         return cls(tuple(sorted(set(frames))))
 
     def __str__(self) -> str:
+        if len(self.frames) > 1 and self.frames[-1] - self.frames[0] + 1 == len(self.frames):
+            # Most are whole, and plans print many.
+            return f"{self.frames[0]}-{self.frames[-1]}"
         return str(FrameSet(self.frames)) if self.frames else ""
 
     def __iter__(self) -> Iterator[int]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from flashdepth_vfx.lazy import public_names
 
 if TYPE_CHECKING:
+    from flashdepth_vfx.farm.costs import PlanEstimate as PlanEstimate
+    from flashdepth_vfx.farm.costs import estimate as estimate
     from flashdepth_vfx.farm.hands import devices_here as devices_here
     from flashdepth_vfx.farm.local import LocalResult as LocalResult
     from flashdepth_vfx.farm.local import run_local as run_local
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from flashdepth_vfx.farm.planning import plan as plan
     from flashdepth_vfx.farm.resident import run_by_worker as run_by_worker
     from flashdepth_vfx.farm.running import run_task as run_task
+    from flashdepth_vfx.farm.simulation import Simulated as Simulated
+    from flashdepth_vfx.farm.simulation import simulate as simulate
     from flashdepth_vfx.farm.slurm import write_slurm as write_slurm
     from flashdepth_vfx.farm.tasks import FarmPlan as FarmPlan
     from flashdepth_vfx.farm.tasks import Kind as Kind
@@ -29,23 +33,29 @@ if TYPE_CHECKING:
     from flashdepth_vfx.farm.tasks import Requirements as Requirements
     from flashdepth_vfx.farm.tasks import ShotPage as ShotPage
     from flashdepth_vfx.farm.tasks import Task as Task
+    from flashdepth_vfx.farm.times import MeasuredTimes as MeasuredTimes
 
 _HOME = {
     "FarmPlan": "tasks",
     "Kind": "tasks",
     "LocalResult": "local",
+    "MeasuredTimes": "times",
     "Mode": "modes",
     "PathMapping": "paths",
+    "PlanEstimate": "costs",
     "PlannedShot": "tasks",
     "Requirements": "tasks",
     "ShotPage": "tasks",
+    "Simulated": "simulation",
     "Task": "tasks",
     "devices_here": "hands",
+    "estimate": "costs",
     "openjd_template": "openjd",
     "plan": "planning",
     "run_by_worker": "resident",
     "run_local": "local",
     "run_task": "running",
+    "simulate": "simulation",
     "write_openjd": "openjd",
     "write_slurm": "slurm",
 }
