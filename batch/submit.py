@@ -16,7 +16,14 @@ from .streams import hand_over, say
 
 __all__ = ["command"]
 
-_WRITERS = {"openjd": farm.write_openjd, "slurm": farm.write_slurm}
+_WRITERS = {
+    "openjd": farm.write_openjd,
+    "slurm": farm.write_slurm,
+    "opencue": farm.write_opencue,
+    "deadline": farm.write_deadline,
+    "deadline-cloud": farm.write_deadline_cloud,
+    "tractor": farm.write_tractor,
+}
 
 _EXAMPLES = """\b
 Examples:
@@ -28,6 +35,7 @@ Examples:
 \b
 It writes what the engine is given, and starts nothing. openjd: of one shot DIR/template.yaml and DIR/plan.json, of
 several the same in a folder for each (docs/farm.md). slurm: DIR/submit.sh for all shots (docs/farm-slurm.md).
+The others: docs/farm-opencue.md, docs/farm-deadline.md, docs/farm-tractor.md.
 """
 
 

@@ -36,6 +36,13 @@ saves the state and exits 143; exit code 75 asks to be tried again later.
     "--index", type=int, help="The task by its place in the plan, from 0, in place of its ID."
 )
 @click.option(
+    "--array",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The task by its place in an array that submit wrote: FILE has one ID a line. Needs --element.",
+)
+@click.option("--element", type=int, help="The line of --array, from 0.")
+@click.option(
     "--map",
     "maps",
     multiple=True,
@@ -61,6 +68,8 @@ def command(
     plan: Path,
     task_id: str | None,
     index: int | None,
+    array: Path | None,
+    element: int | None,
     maps: tuple[str, ...],
     path_mapping: Path | None,
     worker: Path | None,
@@ -69,11 +78,7 @@ def command(
 ) -> None:
     """Do the task ID of PLAN, which `flashdepth plan --save` left."""
     read = farm.FarmPlan.load(plan)
-    task = (
-        read.task_at(index)
-        if task_id is None and index is not None
-        else read.task(_one(task_id, index))
-    )
+    task = _chosen(read, task_id, index, _in_array(array, element))
     mapping = farm.PathMapping.parse(maps)
     if path_mapping is not None:
         mapping = mapping.joined(farm.PathMapping.load(path_mapping))
@@ -85,7 +90,26 @@ def command(
         hand_over(json.dumps(result), f"task {task.id} is done")
 
 
-def _one(task_id: str | None, index: int | None) -> str:
-    if task_id is None or index is not None:
-        raise click.UsageError("name the task by its ID, or by --index")
-    return task_id
+def _chosen(
+    plan: farm.FarmPlan, task_id: str | None, index: int | None, in_array: str | None
+) -> farm.Task:
+    if sum(one is not None for one in (task_id, index, in_array)) != 1:
+        raise click.UsageError("name the task by its ID, by --index, or by --array and --element")
+    if index is not None:
+        return plan.task_at(index)
+    return plan.task(task_id or in_array or "")
+
+
+def _in_array(array: Path | None, element: int | None) -> str | None:
+    """The ID in that line of the file."""
+    if (array is None) is not (element is None):
+        raise click.UsageError("--array and --element go together")
+    if array is None or element is None:
+        return None
+    try:
+        lines = array.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise click.UsageError(f"--array {array}: cannot be read ({error.strerror})") from error
+    if not 0 <= element < len(lines) or not lines[element]:
+        raise click.UsageError(f"--array {array}: has no task in line {element}, counted from 0")
+    return lines[element]

@@ -18,8 +18,8 @@ from test_farm_plan import job_of, plates
 import flashdepth_vfx
 from flashdepth_vfx import FarmPlan, RenderJob, Shot, plan
 from flashdepth_vfx.farm import Kind, Mode, PlannedShot, Requirements, Task
-from flashdepth_vfx.farm import slurm as slurm_module
-from flashdepth_vfx.farm.slurm import task_arrays
+from flashdepth_vfx.farm import arrays as arrays_module
+from flashdepth_vfx.farm.arrays import task_arrays
 
 
 def planned(folder: Path, counts: dict[str, int], **how: Any) -> FarmPlan:
@@ -87,7 +87,7 @@ def test_a_thousand_shots_are_a_few_calls(tmp_path: Path) -> None:
 def test_no_index_is_beyond_what_a_cluster_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slurm_module, "_MOST_INDICES", 4)
+    monkeypatch.setattr(arrays_module, "_MOST_INDICES", 4)
     made = planned(tmp_path, {f"s{n}": 2 for n in range(10)}, report=False)
     arrays = task_arrays(made)
     assert [array.indices for array in arrays] == ["0-3", "0-3", "0-1"]

@@ -20,7 +20,14 @@ from ..streams import say, silence
 
 __all__ = ["NAMES", "Progress", "open_progress"]
 
-_DIALECTS = {"plain": "plain", "json": "json_lines", "bar": "bar", "openjd": "openjd"}
+_DIALECTS = {
+    "plain": "plain",
+    "json": "json_lines",
+    "bar": "bar",
+    "openjd": "openjd",
+    "deadline": "deadline",
+    "tractor": "tractor",
+}
 #: What `--progress` takes; `auto` is a bar on a terminal and plain lines elsewhere.
 NAMES = ("auto", *_DIALECTS)
 

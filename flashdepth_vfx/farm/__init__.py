@@ -14,10 +14,13 @@ from flashdepth_vfx.lazy import public_names
 if TYPE_CHECKING:
     from flashdepth_vfx.farm.costs import PlanEstimate as PlanEstimate
     from flashdepth_vfx.farm.costs import estimate as estimate
+    from flashdepth_vfx.farm.deadline import write_deadline as write_deadline
+    from flashdepth_vfx.farm.deadline_cloud import write_deadline_cloud as write_deadline_cloud
     from flashdepth_vfx.farm.hands import devices_here as devices_here
     from flashdepth_vfx.farm.local import LocalResult as LocalResult
     from flashdepth_vfx.farm.local import run_local as run_local
     from flashdepth_vfx.farm.modes import Mode as Mode
+    from flashdepth_vfx.farm.opencue import write_opencue as write_opencue
     from flashdepth_vfx.farm.openjd import openjd_template as openjd_template
     from flashdepth_vfx.farm.openjd import write_openjd as write_openjd
     from flashdepth_vfx.farm.paths import PathMapping as PathMapping
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.farm.tasks import ShotPage as ShotPage
     from flashdepth_vfx.farm.tasks import Task as Task
     from flashdepth_vfx.farm.times import MeasuredTimes as MeasuredTimes
+    from flashdepth_vfx.farm.tractor import write_tractor as write_tractor
 
 _HOME = {
     "FarmPlan": "tasks",
@@ -56,6 +60,10 @@ _HOME = {
     "run_local": "local",
     "run_task": "running",
     "simulate": "simulation",
+    "write_opencue": "opencue",
+    "write_deadline": "deadline",
+    "write_deadline_cloud": "deadline_cloud",
+    "write_tractor": "tractor",
     "write_openjd": "openjd",
     "write_slurm": "slurm",
 }

@@ -12,19 +12,16 @@ element waits for those of its own index (`aftercorr`), which are its own shot's
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from flashdepth_vfx.farm.tasks import FarmPlan, Kind, Requirements, Task
-from flashdepth_vfx.frames import FrameRange
+from flashdepth_vfx.farm.arrays import TABLES, TaskArray, task_arrays, write_tables
+from flashdepth_vfx.farm.tasks import FarmPlan, Requirements
 from flashdepth_vfx.io.atomic import atomic_write_bytes
 
-__all__ = ["TaskArray", "task_arrays", "write_slurm"]
+__all__ = ["write_slurm"]
 
-_PLAN, _TABLES = "plan.json", "arrays"
-#: Indices are below MaxArraySize, which is 1001 unless a site says otherwise.
-_MOST_INDICES = 1000
+_PLAN = "plan.json"
 #: Before its time is over a task has so long to finish its frame and save its state.
 _NOTICE_SECONDS = 120
 #: A task is put back at most so often for having run out of time: each time it gets further.
@@ -102,59 +99,12 @@ exit $code
 """
 
 
-@dataclass(frozen=True)
-class TaskArray:
-    """Tasks that are one array, by index, and the arrays whose elements of the same index they wait for."""
-
-    name: str
-    kind: Kind
-    tasks: Mapping[int, Task]
-    needs: tuple[str, ...]
-
-    @property
-    def indices(self) -> str:
-        """As `--array` takes them."""
-        return str(FrameRange.of(self.tasks)).replace("x", ":")
-
-    @property
-    def table(self) -> str:
-        """A line for each index from 0: the id of its task, or nothing."""
-        return "".join(
-            f"{self.tasks[i].id if i in self.tasks else ''}\n" for i in range(max(self.tasks) + 1)
-        )
-
-
-def task_arrays(plan: FarmPlan) -> tuple[TaskArray, ...]:
-    """The arrays of a plan, each after those that it waits for."""
-    numbers: dict[tuple[int, Kind, int, tuple[int, ...]], int] = {}
-    members: list[dict[int, Task]] = []
-    for place, (_, tasks) in enumerate(plan.each_shot()):
-        block, index = divmod(place, _MOST_INDICES)
-        array_of: dict[str, int] = {}
-        count = dict.fromkeys(Kind, 0)
-        for task in tasks:
-            # Alike in what they wait for too: every element has all of its array's needs at its own index.
-            waits = tuple(array_of[need] for need in task.needs)
-            alike = (block, task.kind, count[task.kind], waits)
-            count[task.kind] += 1
-            number = array_of[task.id] = numbers.setdefault(alike, len(members))
-            if number == len(members):
-                members.append({})
-            members[number][index] = task
-    names = [f"{number + 1:03d}.{kind}" for (_, kind, _, _), number in numbers.items()]
-    return tuple(
-        TaskArray(names[number], kind, members[number], tuple(names[need] for need in waits))
-        for (_, kind, _, waits), number in numbers.items()
-    )
-
-
 def write_slurm(plan: FarmPlan, folder: Path) -> tuple[Path, ...]:
     """Write the scripts of a plan to `folder`, and return the one that submits it. Raises `OutputError`."""
     arrays = task_arrays(plan)
     plan.save(folder / _PLAN)
-    for array in arrays:
-        atomic_write_bytes(folder / _TABLES / array.name, array.table.encode())
-    task = _TASK.format(plan=_PLAN, tables=_TABLES, attempts=plan.attempts, limits=_MOST_LIMITS)
+    write_tables(arrays, folder)
+    task = _TASK.format(plan=_PLAN, tables=TABLES, attempts=plan.attempts, limits=_MOST_LIMITS)
     submit = _SUBMIT.format(
         notice=_NOTICE_SECONDS,
         network=_quoted((*_machine(plan.requirements), *_gpu(plan.requirements))),
@@ -174,10 +124,10 @@ def _calls(arrays: Sequence[TaskArray]) -> list[str]:
     for array in arrays:
         waits = ":".join(f"${variables[need]}" for need in array.needs)
         dependency = f'"aftercorr:{waits}"' if waits else '""'
-        runs_network = array.tasks[min(array.tasks)].runs_network
-        options = '"${network[@]}"' if runs_network else '"${files[@]}"'
+        options = '"${network[@]}"' if array.runs_network else '"${files[@]}"'
+        indices = array.indices.replace("x", ":")
         calls.append(
-            f"submit {array.name} {array.indices} {dependency} {options}; {variables[array.name]}=$job"
+            f"submit {array.name} {indices} {dependency} {options}; {variables[array.name]}=$job"
         )
     return calls
 

@@ -1,0 +1,63 @@
+"""A plan as job bundles of AWS Deadline Cloud: the jobs of Open Job Description, and what its submitter reads beside.
+
+DIR/template.yaml, DIR/plan.json
+DIR/parameter_values.yaml        priority, attempts
+DIR/asset_references.yaml        the folders that are read, and those that are written
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flashdepth_vfx.farm.openjd import write_openjd
+from flashdepth_vfx.farm.tasks import FarmPlan, PlannedShot
+from flashdepth_vfx.io.atomic import atomic_write_bytes
+
+__all__ = ["write_deadline_cloud"]
+
+_PRIORITY = 50
+
+
+def write_deadline_cloud(plan: FarmPlan, folder: Path) -> tuple[Path, ...]:
+    """Write a bundle for each shot, as `write_openjd` does, and return their folders. Raises `OutputError`."""
+    folders = []
+    for (shot, _), template in zip(plan.each_shot(), write_openjd(plan, folder), strict=True):
+        place = template.parent
+        for name, plain in (
+            ("parameter_values.yaml", _parameters(plan)),
+            ("asset_references.yaml", _assets(shot)),
+        ):
+            atomic_write_bytes(place / name, yaml.safe_dump(plain, sort_keys=False).encode())
+        folders.append(place)
+    return tuple(folders)
+
+
+def _parameters(plan: FarmPlan) -> dict[str, Any]:
+    values = {
+        "deadline:priority": _PRIORITY,
+        "deadline:maxRetriesPerTask": plan.attempts - 1,
+        "deadline:targetTaskRunStatus": "READY",
+    }
+    return {"parameterValues": [{"name": name, "value": value} for name, value in values.items()]}
+
+
+def _assets(shot: PlannedShot) -> dict[str, Any]:
+    settings, job = shot.job.settings, shot.job
+    files = [settings.ocio, settings.cuts, settings.matte_input]
+    named = [
+        one for one in (*files, settings.weights) if one is not None and Path(one).is_absolute()
+    ]
+    plates = Path(job.shot.input)
+    read = plates.parent if plates.suffix else plates
+    outputs = [job.output] if shot.convert is None else [job.output, shot.convert.output]
+    written = {str(Path(path).parent if Path(path).suffix else Path(path)) for path in outputs}
+    return {
+        "assetReferences": {
+            "inputs": {"filenames": sorted(named), "directories": [str(read)]},
+            "outputs": {"directories": sorted(written)},
+            "referencedPaths": [],
+        }
+    }
