@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from flashdepth_vfx import FarmPlan, farm
+from flashdepth_vfx import farm
 
 from .table import aligned
 
@@ -24,7 +24,7 @@ class Cost:
     farms: tuple[farm.Simulated, ...]
 
     @classmethod
-    def of(cls, plan: FarmPlan, times: Path | None, workers: Sequence[int]) -> Cost:
+    def of(cls, plan: farm.FarmPlan, times: Path | None, workers: Sequence[int]) -> Cost:
         """Reckon. Raises as `farm.estimate` does."""
         found = farm.estimate(plan, farm.MeasuredTimes.load(times))
         seconds = found.task_seconds

@@ -16,14 +16,7 @@ from .streams import hand_over, say
 
 __all__ = ["command"]
 
-_WRITERS = {
-    "openjd": farm.write_openjd,
-    "slurm": farm.write_slurm,
-    "opencue": farm.write_opencue,
-    "deadline": farm.write_deadline,
-    "deadline-cloud": farm.write_deadline_cloud,
-    "tractor": farm.write_tractor,
-}
+_ENGINES = ("openjd", "slurm", "opencue", "deadline", "deadline-cloud", "tractor")
 
 _EXAMPLES = """\b
 Examples:
@@ -42,7 +35,7 @@ The others: docs/farm-opencue.md, docs/farm-deadline.md, docs/farm-tractor.md.
 @click.command("submit", epilog=_EXAMPLES, short_help="Write shots as jobs of a farm's engine.")
 @plan_options
 @click.option(
-    "--to", "engine", type=click.Choice([*_WRITERS]), required=True, help="The farm's engine."
+    "--to", "engine", type=click.Choice(_ENGINES), required=True, help="The farm's engine."
 )
 @click.option(
     "--job-dir",
@@ -65,6 +58,8 @@ def command(
     plan = plan_from(job, inputs, given)
     for note in plan.notes:
         say(f"note: {note}")
-    written = [str(path) for path in _WRITERS[engine](plan, job_dir)]
+    # Looked up when it is wanted: help loads none of them.
+    write = getattr(farm, f"write_{engine.replace('-', '_')}")
+    written = [str(path) for path in write(plan, job_dir)]
     told = json.dumps({engine: written}) if as_json else "\n".join(written)
     hand_over(told, f"the jobs are in {job_dir}")

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -20,11 +17,12 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 from conftest import environment
+from engines_kit import ENGINES, in_order
 from render_kit import RenderKit, run, same
 from test_farm_plan import job_of, plates
 
 from flashdepth_batch import main as batch_main
-from flashdepth_vfx import FarmPlan, FrameRange, plan
+from flashdepth_vfx import plan
 from flashdepth_vfx.errors import PlanError
 from flashdepth_vfx.farm import (
     Requirements,
@@ -33,172 +31,6 @@ from flashdepth_vfx.farm import (
     write_opencue,
     write_tractor,
 )
-
-
-@dataclass(frozen=True)
-class Read:
-    """What an engine's files say: the words of each task's command, and the tasks that it waits for."""
-
-    commands: Mapping[str, list[str]]
-    needs: Mapping[str, set[str]]
-
-
-def read_opencue(made: FarmPlan, folder: Path) -> Read:
-    (script,) = write_opencue(made, folder)
-    asked = [sys.executable, str(script), "--show", "a show", "--user", "somebody", "--print"]
-    told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
-    spec = ElementTree.fromstring(told)
-    assert [e.tag for e in spec] == ["facility", "show", "shot", "user", "job", "depends"]
-    assert spec.findtext("show") == "a show"
-    job = spec.find("job")
-    assert job is not None
-    assert job.findtext("maxretries") == str(made.attempts - 1)
-    commands, needs = {}, {}
-    for layer in job.iter("layer"):
-        for frame in FrameRange.parse(layer.findtext("range") or ""):
-            line = (layer.findtext("cmd") or "").replace("#IFRAME#", str(frame))
-            commands[f"{layer.get('name')} {frame}"] = shlex.split(line)
-    for depend in spec.iter("depend"):
-        assert depend.get("type") == "FRAME_BY_FRAME"
-        assert depend.findtext("depjob") == depend.findtext("onjob") == job.get("name")
-        for key in commands:
-            layer, _, frame = key.partition(" ")
-            if layer == depend.findtext("deplayer"):
-                needs.setdefault(key, set()).add(f"{depend.findtext('onlayer')} {frame}")
-    return Read(commands, needs)
-
-
-#: Takes notes of what it is given, and answers as deadlinecommand does.
-DEADLINE_COMMAND = """\
-#!/bin/sh
-count=$(ls "$NOTES" | wc -l)
-cat "$1" >"$NOTES/$count.job"
-cat "$2" >"$NOTES/$count.plugin" && rm -f "$NOTES/none"
-mv "$NOTES/$count.job" "$NOTES/id$count.job"; mv "$NOTES/$count.plugin" "$NOTES/id$count.plugin"
-echo "Deadline Command 10"; echo "Result=Success"; echo "JobID=id$count"
-"""
-
-
-def read_deadline(made: FarmPlan, folder: Path) -> Read:
-    (script,) = write_deadline(made, folder)
-    notes, command = folder / "notes", folder / "deadlinecommand"
-    notes.mkdir()
-    command.write_text(DEADLINE_COMMAND)
-    command.chmod(0o755)
-    more = {"DEADLINE_COMMAND": str(command), "NOTES": str(notes)}
-    asked = [sys.executable, str(script), "Pool=gpu"]
-    subprocess.run(asked, env=environment(**more), capture_output=True, text=True, check=True)
-    commands, needs = {}, {}
-    for path in notes.glob("*.job"):
-        job, plugin = (_pairs(path.with_suffix(ending)) for ending in (".job", ".plugin"))
-        assert job["Plugin"] == "CommandLine"
-        assert job["Pool"] == "gpu"
-        assert job["FailureDetectionTaskErrors"] == str(made.attempts)
-        for frame in FrameRange.parse(job["Frames"]):
-            key = f"{path.stem} {frame}"
-            arguments = plugin["Arguments"].replace("<STARTFRAME>", str(frame))
-            # Quotes group words, and there is nothing else to it.
-            words = re.findall(r'"([^"]*)"|(\S+)', arguments)
-            commands[key] = [plugin["Executable"], *(quoted or plain for quoted, plain in words)]
-            waits = [one for one in job.get("JobDependencies", "").split(",") if one]
-            assert job["IsFrameDependent"] == "true"
-            needs[key] = {f"{one} {frame}" for one in waits}
-    return Read(commands, needs)
-
-
-def _pairs(path: Path) -> dict[str, str]:
-    return dict(line.partition("=")[::2] for line in path.read_text().splitlines())
-
-
-#: Tractor's operators, which tell what they are given.
-TRACTOR = r"""
-set above {}
-proc Job args { array set o $args; puts "title\t$o(-title)"; uplevel #0 $o(-subtasks) }
-proc Task {title args} {
-    global above
-    array set o $args
-    if {[llength $above]} { puts "need\t[lindex $above end]\t$title" }
-    lappend above $title
-    uplevel #0 $o(-subtasks)
-    uplevel #0 $o(-cmds)
-    set above [lrange $above 0 end-1]
-}
-proc Instance title { global above; puts "need\t[lindex $above end]\t$title" }
-proc RemoteCmd {launch args} {
-    global above
-    foreach word $launch { puts "word\t[lindex $above end]\t$word" }
-    foreach {name value} $args { puts "option\t[lindex $above end]\t$name\t$value" }
-}
-source [lindex $argv 0]
-"""
-
-
-def read_tractor(made: FarmPlan, folder: Path) -> Read:
-    tcl = shutil.which("tclsh")
-    if tcl is None:
-        pytest.skip("NO TCL HERE: Tractor's job is read by nobody (apt-get install tcl)")
-    (job,) = write_tractor(made, folder)
-    (folder / "operators.tcl").write_text(TRACTOR)
-    asked = [tcl, str(folder / "operators.tcl"), str(job)]
-    told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
-    commands: dict[str, list[str]] = {}
-    needs: dict[str, set[str]] = {}
-    for line in told.splitlines():
-        what, name, *rest = line.split("\t")
-        if what == "need":
-            needs.setdefault(name, set()).add(rest[0])
-        elif what == "word":
-            commands.setdefault(name, []).append(rest[0])
-        elif what == "option" and rest[0] == "-retryrc":
-            assert rest[1] == "75"
-    return Read(commands, needs)
-
-
-def read_deadline_cloud(made: FarmPlan, folder: Path) -> Read:
-    (bundle,) = write_deadline_cloud(made, folder)
-    template = yaml.safe_load((bundle / "template.yaml").read_text())
-    commands: dict[str, list[str]] = {}
-    needs: dict[str, set[str]] = {}
-    of_step: dict[str, list[str]] = {}
-    for step in template["steps"]:
-        action = step["script"]["actions"]["onRun"]
-        space = step.get("parameterSpace", {}).get("taskParameterDefinitions", [{"range": [""]}])
-        for value in space[0]["range"]:
-            words = [
-                word.replace("{{Task.Param.Task}}", value).replace(
-                    "{{Param.PlanFile}}", str(bundle / "plan.json")
-                )
-                for word in action["args"]
-            ]
-            # The session's own: its rules for paths, and its worker.
-            words = words[: words.index("--path-mapping")]
-            commands[words[2]] = ["flashdepth", *words]
-            of_step.setdefault(step["name"], []).append(words[2])
-            waits = [one["dependsOn"] for one in step.get("dependencies", [])]
-            needs[words[2]] = {task for name in waits for task in of_step[name]}
-    return Read(commands, needs)
-
-
-ENGINES: dict[str, Callable[[FarmPlan, Path], Read]] = {
-    "opencue": read_opencue,
-    "deadline": read_deadline,
-    "deadline cloud": read_deadline_cloud,
-    "tractor": read_tractor,
-}
-
-
-def in_order(read: Read) -> list[list[str]]:
-    """The commands, the last that may be run first wherever there is a choice."""
-    done: list[str] = []
-    while len(done) < len(read.commands):
-        free = [
-            name
-            for name in read.commands
-            if name not in done and read.needs.get(name, set()) <= set(done)
-        ]
-        assert free, "tasks wait for each other"
-        done.append(free[-1])
-    return [read.commands[name] for name in done]
 
 
 @pytest.mark.parametrize("mode", ["chain", "preroll"])
@@ -250,6 +82,8 @@ def test_names_survive_its_quoting(tmp_path: Path, engine: str, name: str) -> No
     read = ENGINES[engine](plan(job, report=False), folder)
     ((command),) = read.commands.values()
     assert command[2] == str(folder / "plan.json")
+    if "--array" in command:
+        assert command[command.index("--array") + 1] == str(folder / "arrays" / "001.render")
 
 
 def test_a_name_that_deadline_cannot_write_is_refused(tmp_path: Path) -> None:
