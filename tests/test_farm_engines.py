@@ -5,6 +5,7 @@ None of the four is here. Their files are read as their documents say, Tractor's
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -22,7 +23,8 @@ from render_kit import RenderKit, run, same
 from test_farm_plan import job_of, plates
 
 from flashdepth_batch import main as batch_main
-from flashdepth_vfx import plan
+from flashdepth_batch.progress import tractor
+from flashdepth_vfx import FramePassed, plan
 from flashdepth_vfx.errors import PlanError
 from flashdepth_vfx.farm import (
     Requirements,
@@ -177,6 +179,15 @@ def test_progress_is_told_in_its_words(
     assert len(re.findall(r"^frame \d+", told.out, re.MULTILINE)) == 7
     if dialect == "deadline":
         assert not re.search(r"ERROR:|Error:", told.out + told.err)
+
+
+def test_a_per_cent_is_told_once_however_many_frames_there_are() -> None:
+    told = io.StringIO()
+    progress = tractor.begin(told, told)
+    for step in range(1, 1001):
+        progress(FramePassed(frame=step, steps_done=step, steps_total=1000, hole=False))
+    percents = [int(one) for one in re.findall(r"TR_PROGRESS (\d+)%", told.getvalue())]
+    assert percents == list(range(101))
 
 
 def test_an_element_that_is_not_in_its_array_is_refused(
