@@ -6,6 +6,7 @@ given sets nothing.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -25,7 +26,7 @@ from .options import seconds as _seconds
 from .options import text as _text
 from .options import word as _word
 
-__all__ = ["CHECKPOINTS", "JOB", "OF_SHOTS", "OUTPUT", "SHOT", "STATE"]
+__all__ = ["CHECKPOINTS", "JOB", "OF_SHOTS", "OUTPUT", "SETTINGS", "SHOT", "STATE"]
 
 _DEFAULTS = RenderSettings()
 
@@ -243,6 +244,15 @@ OF_SHOTS = (*_PART, *_NETWORK, *_DEPTH, *_COLOR, *_MASKS)
 
 
 OUTPUT = _text("-o", "--output", metavar="PATTERN", help="Where the depth EXRs go.")
+SETTINGS = click.option(
+    "--settings",
+    "settings_files",
+    type=click.Path(dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Defaults and allowed weights of a site, a show or a shot, as TOML; later ones go over earlier ones."
+    "  [default: those of $FLASHDEPTH_SETTINGS]",
+)
 JOB = click.option(
     "--job",
     type=click.File("r", encoding="utf-8"),

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import click
 
 import flashdepth_vfx
-from flashdepth_vfx import RenderJob, RenderSettings
+from flashdepth_vfx import Facility, RenderJob, RenderSettings
 
-from .job_options import CHECKPOINTS, JOB, OF_SHOTS, OUTPUT, SHOT, STATE
+from .job_options import CHECKPOINTS, JOB, OF_SHOTS, OUTPUT, SETTINGS, SHOT, STATE
 
 __all__ = ["job_from", "job_options", "jobs_from", "planned_options", "shot_options"]
 
+_SETTINGS_VARIABLE = "FLASHDEPTH_SETTINGS"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -29,14 +31,14 @@ def shot_options(command: Command) -> Command:
 
 def job_options(command: Command) -> Command:
     """Add every option of a `RenderJob`, and `--job`."""
-    for option in reversed((OUTPUT, JOB, *OF_SHOTS, *STATE)):
+    for option in reversed((OUTPUT, SETTINGS, JOB, *OF_SHOTS, *STATE)):
         command = option(command)
     return shot_options(command)
 
 
 def planned_options(command: Command) -> Command:
     """Add INPUT..., `--job`, and the options of a `RenderJob` that all tasks of its shot share."""
-    for option in reversed((OUTPUT, JOB, *SHOT, *OF_SHOTS, *CHECKPOINTS)):
+    for option in reversed((OUTPUT, SETTINGS, JOB, *SHOT, *OF_SHOTS, *CHECKPOINTS)):
         command = option(command)
     return click.argument("inputs", metavar="INPUT...", nargs=-1)(command)
 
@@ -45,20 +47,33 @@ def jobs_from(
     file: TextIO | None, inputs: tuple[str, ...], given: Mapping[str, Any]
 ) -> list[RenderJob]:
     """The job of each of `inputs`, as `job_from` makes it; that in `file` alone where there are none."""
+    facility, given = _facility(given)
     plain = _read_job(file)
     shot = _part("shot", plain)
     each = inputs or ((shot["input"],) if "input" in shot else ())
     if not each:
         raise click.UsageError("name an INPUT: a frame pattern, a folder or a movie; or several")
-    return [_job_in(copy.deepcopy(plain), {**given, "input": one}) for one in each]
+    return [_job_in(facility, plain, {**given, "input": one}) for one in each]
 
 
 def job_from(file: TextIO | None, given: Mapping[str, Any]) -> RenderJob:
     """The job in `file`, with the options that were `given` laid over it. Raises `UsageError`."""
-    return _job_in(_read_job(file), given)
+    facility, given = _facility(given)
+    return _job_in(facility, _read_job(file), given)
 
 
-def _job_in(plain: dict[str, Any], given: Mapping[str, Any]) -> RenderJob:
+def _facility(given: Mapping[str, Any]) -> tuple[Facility, dict[str, Any]]:
+    """What the facility has settled, and the options of the job itself."""
+    rest = dict(given)
+    named = rest.pop("settings_files", ())
+    if not named:
+        listed = os.environ.get(_SETTINGS_VARIABLE, "").split(os.pathsep)
+        named = tuple(Path(one) for one in listed if one)
+    return (Facility.load(named) if named else Facility()), rest
+
+
+def _job_in(facility: Facility, job: Mapping[str, Any], given: Mapping[str, Any]) -> RenderJob:
+    plain = facility.job_form(job)
     for name, value in given.items():
         # An option that was not given is None, or () where it may be repeated.
         if value is not None and value != ():
@@ -69,7 +84,7 @@ def _job_in(plain: dict[str, Any], given: Mapping[str, Any]) -> RenderJob:
         raise click.UsageError(
             "name an output with -o: a frame pattern such as depth/shot.####.exr"
         )
-    return RenderJob.from_dict(plain)
+    return facility.require(RenderJob.from_dict(plain))
 
 
 def _read_job(file: TextIO | None) -> dict[str, Any]:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.events import Warned as Warned
     from flashdepth_vfx.events import to_line as to_line
     from flashdepth_vfx.events import to_plain as to_plain
+    from flashdepth_vfx.facility import Facility as Facility
     from flashdepth_vfx.farm import FarmPlan as FarmPlan
     from flashdepth_vfx.farm import plan as plan
     from flashdepth_vfx.frames import FrameRange as FrameRange
@@ -77,6 +78,7 @@ _HOME = {
     "DepthEngine": "engine",
     "DepthFrame": "plate",
     "Empty": "settings",
+    "Facility": "facility",
     "FarmPlan": "farm",
     "Finished": "events",
     "FlashDepthError": "errors",

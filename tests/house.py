@@ -83,6 +83,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "shotsteps": {"cutplan", "errors", "io", "job", "schedule", "state"},
     "decided": {"errors", "io", "settings", "shotfolder", "state"},
     "before": {"decided", "io", "job", "model", "resume", "shotfolder", "state"},
+    "facility": {"errors", "job", "settings"},
     "wording": {"job", "settings"},
     "deciding": {
         "color", "cutplan", "decided", "frames", "job", "networks", "shotcuts", "shotinfo", "shotplan", "stall",

@@ -35,7 +35,9 @@ def all_fields() -> set[str]:
 
 def test_every_field_of_a_job_has_an_option_and_every_option_a_field() -> None:
     options = {parameter.name for parameter in render_command.command.params}
-    assert options - {"job", "progress", "as_json", "debug", "help"} == all_fields()
+    assert (
+        options - {"job", "progress", "as_json", "debug", "help", "settings_files"} == all_fields()
+    )
     options = {parameter.name for parameter in convert_command.command.params}
     fields = {field.name for field in dataclasses.fields(ConvertJob)}
     assert options - {"as_json", "debug", "help"} == fields

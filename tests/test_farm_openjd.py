@@ -76,6 +76,24 @@ def test_more_tasks_than_a_parameter_may_have_are_several_steps(tmp_path: Path) 
     assert counts == [1024, 476]
 
 
+@pytest.mark.parametrize("mode", ["chain", "preroll", "whole"])
+def test_the_text_is_the_template(tmp_path: Path, mode: str) -> None:
+    how = {} if mode == "whole" else {"chunk_frames": 3}
+    job = job_of(
+        plates(tmp_path, *range(1, 13)),
+        str(tmp_path / "d: 'é'/s.####.exr"),
+        convention="normalised_near_white",
+    )
+    made = plan(
+        job, mode=mode, requirements=Requirements(gpus=1, device="a: b"), report=True, **how
+    )
+    (path,) = made.to_openjd(tmp_path / "job")
+    text = path.read_text()
+    assert yaml.safe_load(text) == openjd_template(made)
+    # No anchors: not every reader of templates knows them.
+    assert "&id" not in text
+
+
 def test_requirements_are_those_of_the_plan(tmp_path: Path) -> None:
     needs = Requirements(gpus=1, cpu_cores=8, memory_mib=4096, gpu_memory_mib=2048, device="h100")
     template = template_of(tmp_path, requirements=needs)

@@ -12,7 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import yaml
@@ -30,6 +32,7 @@ VERSION = "jobtemplate-2023-09"
 _MOST_VALUES, _LONGEST_NAME = 1024, 64
 #: A task that is cancelled has so long to finish its frame and save its state.
 _NOTICE_SECONDS = 120
+_WORKER_KEY = "stepEnvironments"
 _COMMAND = "{{Param.FlashdepthCommand}}"
 _ADDRESS = "{{Session.WorkingDirectory}}/worker.json"
 _ENTER = """\
@@ -69,10 +72,31 @@ def write_openjd(plan: FarmPlan, folder: Path) -> tuple[Path, ...]:
         place = folder if len(plan.shots) == 1 else folder / shot.name
         one = replace(plan, shots=(shot,), tasks=tasks)
         one.save(place / _PLAN)
-        text = yaml.dump(openjd_template(one), Dumper=_DUMPER, sort_keys=False, width=118)
         templates.append(place / "template.yaml")
-        atomic_write_bytes(templates[-1], text.encode())
+        atomic_write_bytes(templates[-1], _text(openjd_template(one)).encode())
     return tuple(templates)
+
+
+def _text(template: Mapping[str, Any]) -> str:
+    """A template as YAML. The worker is the same in every step, and most of the text: it is written once."""
+    head = {key: value for key, value in template.items() if key != "steps"}
+    blocks = [_yaml(head), "steps:\n"]
+    for step in template["steps"]:
+        own = {key: value for key, value in step.items() if key != _WORKER_KEY}
+        blocks.append(_yaml([own]))
+        if _WORKER_KEY in step:
+            blocks.append(_worker_text())
+    return "".join(blocks)
+
+
+@cache
+def _worker_text() -> str:
+    return indent(_yaml({_WORKER_KEY: [_worker()]}), "  ", lambda line: line != "\n")
+
+
+def _yaml(plain: Any) -> str:
+    text: str = yaml.dump(plain, Dumper=_DUMPER, sort_keys=False, width=118)
+    return text
 
 
 def openjd_template(plan: FarmPlan) -> dict[str, Any]:
@@ -120,7 +144,7 @@ def _step(plan: FarmPlan, name: str, group: Sequence[Task], needs: Sequence[str]
     runs_network = group[0].runs_network
     if runs_network:
         step["hostRequirements"] = _requirements(plan.requirements)
-        step["stepEnvironments"] = [_worker()]
+        step[_WORKER_KEY] = [_worker()]
     task_id = group[0].id
     if len(group) > 1:
         task_id = "{{Task.Param.Task}}"

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flashdepth_vfx.errors import NoSuchChannelError, PlateError
 from flashdepth_vfx.frames import IMAGE_SUFFIXES, FrameSequence
 from flashdepth_vfx.io.contract import DepthWriter, PlateReader
 from flashdepth_vfx.io.sequence import os_errors_name
+
+if TYPE_CHECKING:
+    from flashdepth_vfx.io.exr import ExrReader
+    from flashdepth_vfx.io.image import ImageReader
 
 __all__ = ["MOVIE_SUFFIXES", "DepthWriter", "PlateReader", "open_plates"]
 
@@ -70,17 +75,22 @@ def _open(
     if suffix in MOVIE_SUFFIXES:
         return _open_movie(sequence, layer, wanted, inner_view, start_frame)
     _require_images(source, sequence)
+    reader: ExrReader | ImageReader
     if suffix in _EXR_SUFFIXES:
         from flashdepth_vfx.io.exr import ExrReader
         from flashdepth_vfx.io.exr_channels import ChannelRequest
 
-        return ExrReader(
-            sequence, ChannelRequest(layer, wanted, inner_view), start_frame=start_frame
-        )
-    _refuse_layers(source, layer, inner_view)
-    from flashdepth_vfx.io.image import ImageReader
+        request = ChannelRequest(layer, wanted, inner_view)
+        reader = ExrReader(sequence, request, start_frame=start_frame)
+    else:
+        from flashdepth_vfx.io.image import ImageReader
 
-    return ImageReader(sequence, wanted, start_frame=start_frame)
+        _refuse_layers(source, layer, inner_view)
+        reader = ImageReader(sequence, wanted, start_frame=start_frame)
+    # The reader lists the folder, once: a thousand shots are a million names.
+    if not reader.frames:
+        raise PlateError(source, _nothing_there(sequence))
+    return reader
 
 
 def _is_unicode(path: str) -> bool:
@@ -120,8 +130,6 @@ def _require_images(source: str, sequence: FrameSequence) -> None:
     if sequence.suffix.lower() not in IMAGE_SUFFIXES:
         known = " ".join(sorted(IMAGE_SUFFIXES | MOVIE_SUFFIXES))
         raise PlateError(source, f"'{sequence.suffix}' is no plate's suffix; these are: {known}")
-    if not sequence.frames_on_disk():
-        raise PlateError(source, _nothing_there(sequence))
 
 
 def _refuse_layers(source: str | Path, layer: str | None, view: str | None) -> None:
