@@ -2,7 +2,7 @@
 
 files ─▶ passes ─▶ measure ─▶ findings ─▶ page           one pass: report
 manifests ─▶ records ────────────┘
-two passes ─▶ compare ─▶ compare_page                      two of them: diff
+two passes ─▶ compare ─▶ compare_page                      two of them
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from flashdepth_vfx.review.compare import compare_passes as compare_passes
     from flashdepth_vfx.review.compare_page import write_comparison as write_comparison
     from flashdepth_vfx.review.measure import FrameMeasure as FrameMeasure
+    from flashdepth_vfx.review.page import write_report as write_report
     from flashdepth_vfx.review.passes import DepthPass as DepthPass
     from flashdepth_vfx.review.passes import find_passes as find_passes
     from flashdepth_vfx.review.preview import write_preview as write_preview
     from flashdepth_vfx.review.report import PassReport as PassReport
-    from flashdepth_vfx.review.report import write_report as write_report
 
 _HOME = {
     "Comparison": "compare",
@@ -33,7 +33,7 @@ _HOME = {
     "find_passes": "passes",
     "write_comparison": "compare_page",
     "write_preview": "preview",
-    "write_report": "report",
+    "write_report": "page",
 }
 
 __all__ = sorted(_HOME)

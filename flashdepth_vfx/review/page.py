@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
 from flashdepth_vfx.frames import FrameRange
+from flashdepth_vfx.io.atomic import atomic_write_bytes
 from flashdepth_vfx.review.chart import line_chart
 from flashdepth_vfx.review.pictures import Shown, data_uri
+from flashdepth_vfx.review.report import PassReport, report_on
 from flashdepth_vfx.review.style import document, fold, section, table
 from flashdepth_vfx.sheet import coloured
 from flashdepth_vfx.version import VERSION
 
-if TYPE_CHECKING:
-    from flashdepth_vfx.review.report import PassReport
-
-__all__ = ["figure", "legend", "render_page", "tiles"]
+__all__ = ["render_page", "tiles", "write_report"]
 
 #: A table of more frames is no help to who reads; `--json` has them all.
 _MOST_ROWS = 3000
@@ -43,6 +42,28 @@ _FACTS = {
 }
 
 
+def write_report(
+    source: str | Sequence[str],
+    page: Path | None = None,
+    *,
+    layer: str | None = None,
+    view: str | None = None,
+) -> tuple[Path, tuple[PassReport, ...]]:
+    """Write one page on the passes of `source`, a folder, a frame pattern, or several of them; gives its path and
+    what it says.
+
+    Without `page` it is `report.html` in the first one's folder. Raises `PlateError` where there is no depth of ours,
+    `UsageError`, `OutputError`.
+    """
+    sources = (source,) if isinstance(source, str) else tuple(source)
+    reports = report_on(sources, layer=layer, view=view)
+    folder = Path(sources[0]).expanduser()
+    if page is None:
+        page = (folder if folder.is_dir() else folder.parent) / "report.html"
+    atomic_write_bytes(page, render_page(reports).encode())
+    return page, reports
+
+
 def render_page(reports: Sequence[PassReport]) -> str:
     """The whole page."""
     names = ", ".join(report.found.name for report in reports)
@@ -61,7 +82,7 @@ def _pass(report: PassReport) -> Iterator[str]:
     yield tiles(_figures(report))
     yield _findings(report.findings)
     yield section(
-        "Pictures", legend(report.span, found.unit, found.near_is_larger), _frames(report)
+        "Pictures", _legend(report.span, found.unit, found.near_is_larger), _frames(report)
     )
     yield section(f"How near: {found.unit}", _range_chart(report))
     yield section("Flicker: per cent of the frame's median", _flicker_chart(report))
@@ -82,7 +103,7 @@ def tiles(figures: Sequence[tuple[str, str]]) -> str:
     return f'<div class="tiles">{"".join(each)}</div>'
 
 
-def legend(span: tuple[float, float], unit: str, near_is_larger: bool) -> str:
+def _legend(span: tuple[float, float], unit: str, near_is_larger: bool) -> str:
     """What the colours of the pictures mean."""
     ramp = coloured(np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(8, 0), 0.0, 1.0)
     far, near = span if near_is_larger else span[::-1]
@@ -93,7 +114,7 @@ def legend(span: tuple[float, float], unit: str, near_is_larger: bool) -> str:
     )
 
 
-def figure(shown: Shown, caption: str) -> str:
+def _figure(shown: Shown, caption: str) -> str:
     """A frame: its plate above its depth."""
     plate = "" if shown.plate is None else _image(shown.plate, f"plate {shown.frame}", True)
     depth = _image(shown.depth, f"depth {shown.frame}", False)
@@ -139,7 +160,7 @@ def _frames(report: PassReport) -> str:
     for shown in report.pictures:
         take = sum(start <= shown.frame for start in starts)
         caption = f"{shown.frame}, take {take}" if len(starts) > 1 else f"{shown.frame}"
-        figures.append(figure(shown, caption))
+        figures.append(_figure(shown, caption))
     return f'<div class="frames">{"".join(figures)}</div>' if figures else ""
 
 

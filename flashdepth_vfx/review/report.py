@@ -1,4 +1,4 @@
-"""A pass on disk -> what is to be said of it, and the page that says it. It reads each frame once, small memory."""
+"""A pass on disk -> what is to be said of it. Each frame is read once, and a few small pictures are kept."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from typing import Any
 
 from flashdepth_vfx.errors import PlateError
 from flashdepth_vfx.frames import FrameRange
-from flashdepth_vfx.io.atomic import atomic_write_bytes
 from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.review.findings import findings, trembling
 from flashdepth_vfx.review.measure import FrameMeasure, measure
-from flashdepth_vfx.review.page import render_page
 from flashdepth_vfx.review.passes import DepthPass, find_passes
 from flashdepth_vfx.review.pictures import Shown, shown, shown_frames
 from flashdepth_vfx.review.plates import plates_of
 from flashdepth_vfx.review.records import RenderRecord, records_beside
 from flashdepth_vfx.wording import words_of
 
-__all__ = ["PassReport", "report_on", "write_report"]
+__all__ = ["PassReport", "report_on"]
 
 
 @dataclass(frozen=True)
@@ -71,32 +69,13 @@ class PassReport:
         }
 
 
-def write_report(
-    source: str | Sequence[str],
-    page: Path | None = None,
-    *,
-    layer: str | None = None,
-    view: str | None = None,
-) -> tuple[Path, tuple[PassReport, ...]]:
-    """Write one page on the passes of `source`, a folder, a frame pattern, or several of them; gives its path and
-    what it says.
-
-    Without `page` it is `report.html` in the first one's folder. Raises `PlateError` where there is no depth of ours,
-    `UsageError`, `OutputError`.
-    """
-    sources = (source,) if isinstance(source, str) else tuple(source)
-    reports = report_on(sources, layer=layer, view=view)
-    folder = Path(sources[0]).expanduser()
-    if page is None:
-        page = (folder if folder.is_dir() else folder.parent) / "report.html"
-    atomic_write_bytes(page, render_page(reports).encode())
-    return page, reports
-
-
 def report_on(
     sources: Iterable[str], *, layer: str | None = None, view: str | None = None
 ) -> tuple[PassReport, ...]:
-    """Measure the passes of `sources`, as `write_report` does. Every frame is read once, and those shown twice."""
+    """Measure the passes of `sources`, folders or frame patterns. Every frame is read once, and those shown twice.
+
+    Raises `PlateError` where there is no depth of ours, `UsageError`.
+    """
     passes = [one for source in sources for one in find_passes(source, layer=layer, view=view)]
     return tuple(_report(found, _views_beside(found, passes)) for found in passes)
 
