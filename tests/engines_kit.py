@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -102,27 +102,43 @@ def _pairs(path: Path) -> dict[str, str]:
     return dict(line.partition("=")[::2] for line in path.read_text().splitlines())
 
 
-#: Tractor's operators, which tell what they are given.
+#: Tractor's operators, which tell what they are given; an option that its manual does not list ends it.
 TRACTOR = r"""
-set above {}
-proc Job args { array set o $args; puts "title\t$o(-title)"; uplevel #0 $o(-subtasks) }
+proc told args { puts [join $args "\t"] }
+proc options {allowed given} { foreach {name value} $given { if {$name ni $allowed} { error "no option $name" } } }
+proc Job args { options {-title -subtasks} $args; told task "" 0; uplevel #0 [dict get $args -subtasks]; told end }
 proc Task {title args} {
-    global above
-    array set o $args
-    if {[llength $above]} { puts "need\t[lindex $above end]\t$title" }
-    lappend above $title
-    uplevel #0 $o(-subtasks)
-    uplevel #0 $o(-cmds)
-    set above [lrange $above 0 end-1]
+    options {-subtasks -cmds -serialsubtasks} $args
+    told task $title [expr {[dict exists $args -serialsubtasks] ? [dict get $args -serialsubtasks] : 0}]
+    uplevel #0 [dict get $args -subtasks]
+    uplevel #0 [dict get $args -cmds]
+    told end
 }
-proc Instance title { global above; puts "need\t[lindex $above end]\t$title" }
+proc Instance title { told instance $title }
 proc RemoteCmd {launch args} {
-    global above
-    foreach word $launch { puts "word\t[lindex $above end]\t$word" }
-    foreach {name value} $args { puts "option\t[lindex $above end]\t$name\t$value" }
+    options {-service -atleast -atmost -retryrc -envkey} $args
+    foreach word $launch { told word $word }
+    told retry [dict get $args -retryrc]
 }
-source [lindex $argv 0]
+source -encoding utf-8 [lindex $argv 0]
 """
+
+
+@dataclass
+class _Task:
+    """A task of Tractor's tree that is being read. `last` are those at whose end all in it is done so far."""
+
+    title: str
+    serial: bool
+    before: set[str]
+    last: set[str] = field(default_factory=set)
+
+    def beside(self) -> set[str]:
+        """What a task that comes now waits for."""
+        return self.last or self.before if self.serial else self.before
+
+    def add(self, done: set[str]) -> None:
+        self.last = done if self.serial else self.last | done
 
 
 def read_tractor(made: FarmPlan, folder: Path) -> Read:
@@ -135,14 +151,26 @@ def read_tractor(made: FarmPlan, folder: Path) -> Read:
     told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
     commands: dict[str, list[str]] = {}
     needs: dict[str, set[str]] = {}
+    tasks = [_Task("", False, set())]
     for line in told.splitlines():
-        what, name, *rest = line.split("\t")
-        if what == "need":
-            needs.setdefault(name, set()).add(rest[0])
-        elif what == "word":
-            commands.setdefault(name, []).append(rest[0])
-        elif what == "option" and rest[0] == "-retryrc":
-            assert rest[1] == "75"
+        what, _, rest = line.partition("\t")
+        match what:
+            case "task":
+                title, serial = rest.split("\t")
+                tasks.append(_Task(title, serial == "1", tasks[-1].beside()))
+            case "instance":
+                tasks[-1].add({rest})
+            case "word":
+                # As Tractor does before it launches; what else follows a `%` is a blade, or a path that it maps.
+                assert "%" not in rest.replace("%%", ""), rest
+                commands.setdefault(tasks[-1].title, []).append(rest.replace("%%", "%"))
+            case "retry":
+                assert rest == "75"
+            case "end":
+                task = tasks.pop()
+                if task.title in commands:
+                    needs[task.title] = task.before | task.last
+                tasks[-1].add({task.title} if task.title in commands else task.last)
     return Read(commands, needs)
 
 

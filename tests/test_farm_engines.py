@@ -73,7 +73,17 @@ def _task_of(command: list[str]) -> str:
     return table[int(command[command.index("--element") + 1])]
 
 
-NAMES = ["two words", "it's", "a {b} c", "un{balanced", "cost $5 [now]", "50% #1", "ünï", "a;b\\c"]
+NAMES = [
+    "two words",
+    "it's",
+    "a {b} c",
+    "un{balanced",
+    "cost $5 [now]",
+    "50% #1",
+    "#IFRAME# %h",
+    "ünï",
+    "a;b\\c",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,6 +96,27 @@ def test_names_survive_its_quoting(tmp_path: Path, engine: str, name: str) -> No
     assert command[2] == str(folder / "plan.json")
     if "--array" in command:
         assert command[command.index("--array") + 1] == str(folder / "arrays" / "001.render")
+
+
+def test_long_chain_is_no_deep_tree_of_tractor(tmp_path: Path) -> None:
+    # A report waits for every link, and would be what they hang on.
+    job = job_of(plates(tmp_path, *range(1, 601)))
+    made = plan(job, mode="chain", chunk_frames=1, report=False)
+    read = ENGINES["tractor"](made, tmp_path / "job")
+    assert len(in_order(read)) == len(made.tasks) == 601
+    lines = (tmp_path / "job" / "job.alf").read_text().splitlines()
+    assert max(len(line) - len(line.lstrip()) for line in lines) < 20
+
+
+def test_folders_of_views_are_sent_by_that_which_holds_them(tmp_path: Path) -> None:
+    for view in ("left", "right"):
+        plates(tmp_path / "in" / view, 1, 2)
+    output = str(tmp_path / "out/%V/s.####.exr")
+    job = job_of(str(tmp_path / "in/%V/plate.####.exr"), output, view="left,right")
+    (bundle,) = write_deadline_cloud(plan(job), tmp_path / "job")
+    assets = yaml.safe_load((bundle / "asset_references.yaml").read_text())["assetReferences"]
+    assert assets["inputs"]["directories"] == [str(tmp_path / "in")]
+    assert assets["outputs"]["directories"] == [str(tmp_path / "out")]
 
 
 def test_a_name_that_deadline_cannot_write_is_refused(tmp_path: Path) -> None:

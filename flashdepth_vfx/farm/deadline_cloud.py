@@ -51,9 +51,12 @@ def _assets(shot: PlannedShot) -> dict[str, Any]:
         one for one in (*files, settings.weights) if one is not None and Path(one).is_absolute()
     ]
     plates = Path(job.shot.input)
-    read = plates.parent if plates.suffix else plates
+    read = _above_views(plates.parent if plates.suffix else plates)
     outputs = [job.output] if shot.convert is None else [job.output, shot.convert.output]
-    written = {str(Path(path).parent if Path(path).suffix else Path(path)) for path in outputs}
+    written = {
+        str(_above_views(Path(path).parent if Path(path).suffix else Path(path)))
+        for path in outputs
+    }
     return {
         "assetReferences": {
             "inputs": {"filenames": sorted(named), "directories": [str(read)]},
@@ -61,3 +64,10 @@ def _assets(shot: PlannedShot) -> dict[str, Any]:
             "referencedPaths": [],
         }
     }
+
+
+def _above_views(folder: Path) -> Path:
+    """The folder that holds those of all views."""
+    while "%v" in str(folder).lower() and folder != folder.parent:
+        folder = folder.parent
+    return folder

@@ -115,8 +115,10 @@ def _layer(
 ) -> None:
     layer = ElementTree.SubElement(layers, "layer", name=_layer_name(array.name), type="Render")
     words = ["task", str(folder / _PLAN), "--array", str(folder / TABLES / array.name)]
-    # A shell runs it; #IFRAME# is the frame's number, and stays as it is.
-    command = f"flashdepth {shlex.join(words)} --element #IFRAME# --progress plain"
+    # A shell runs it. Cuebot puts the frame's number in the place of #IFRAME#, and others in that of other words
+    # between `#`: a path of that kind is broken up for it, and whole again for the shell.
+    line = shlex.join(words).replace("#", "#''")
+    command = f"flashdepth {line} --element #IFRAME# --progress plain"
     facts = {
         "cmd": command,
         "range": array.runs,

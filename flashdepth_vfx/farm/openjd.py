@@ -38,7 +38,7 @@ _ADDRESS = "{{Session.WorkingDirectory}}/worker.json"
 _ENTER = """\
 #!/usr/bin/env bash
 # In a session of its own: what ends this action must not end the worker.
-setsid {{Param.FlashdepthCommand}} serve --listen "$1" --idle 600 >"$1.log" 2>&1 </dev/null &
+setsid "$2" serve --listen "$1" --idle 600 >"$1.log" 2>&1 </dev/null &
 for _ in $(seq 600); do
     [ -s "$1" ] && exit 0
     kill -0 $! 2>/dev/null || break
@@ -189,7 +189,7 @@ def _worker() -> dict[str, Any]:
                 for name, data in files.items()
             ],
             "actions": {
-                f"on{name}": {"command": f"{{{{Env.File.{name}}}}}", "args": [_ADDRESS]}
+                f"on{name}": {"command": f"{{{{Env.File.{name}}}}}", "args": [_ADDRESS, _COMMAND]}
                 for name in files
             },
         },

@@ -3,12 +3,14 @@
     DIR/job.alf      for `tractor-spool`
     DIR/plan.json
 
-A task that several wait for stands under the first of them, and is named (`Instance`) by the others.
+A task that several wait for stands under the first of them, and is named (`Instance`) by the others. Links of a chain
+stand beside each other in a task that runs them one after another, and not as deep in each other as a chain is long.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -49,6 +51,7 @@ class _Tree:
         self._tasks = {task.id: task for task in tasks}
         self._saved, self._needs = saved, needs
         self._placed: set[str] = set()
+        self._uses = Counter(need for task in tasks for need in task.needs)
 
     def lines(self) -> Iterator[str]:
         waited_for = {need for task in self._tasks.values() for need in task.needs}
@@ -61,17 +64,37 @@ class _Tree:
         if task_id in self._placed:
             yield f"{edge}Instance {_word(task_id)}"
             return
-        self._placed.add(task_id)
-        task = self._tasks[task_id]
-        yield f"{edge}Task {_word(task_id)} -subtasks {{"
-        for need in task.needs:
+        first, *links = self._chain(task_id)
+        if not links:
+            yield from self._one(first, first.needs, depth)
+            return
+        title = f"{first.id} to {links[-1].id.partition('.')[2]}"
+        yield f"{edge}Task {_word(title)} -serialsubtasks 1 -subtasks {{"
+        yield from self._one(first, first.needs, depth + 1)
+        for link in links:
+            yield from self._one(link, (), depth + 1)
+        yield f"{edge}}} -cmds {{}}"
+
+    def _chain(self, task_id: str) -> list[Task]:
+        """The task, and before it those that only the next of them waits for, and it for them alone."""
+        chain = [self._tasks[task_id]]
+        while len(needs := chain[-1].needs) == 1 and self._uses[needs[0]] == 1:
+            chain.append(self._tasks[needs[0]])
+        return chain[::-1]
+
+    def _one(self, task: Task, needs: Sequence[str], depth: int) -> Iterator[str]:
+        edge = "  " * depth
+        self._placed.add(task.id)
+        yield f"{edge}Task {_word(task.id)} -subtasks {{"
+        for need in needs:
             yield from self._of(need, depth + 1)
         yield f"{edge}}} -cmds {{ {self._command(task)} }}"
 
     def _command(self, task: Task) -> str:
         needs = self._needs
         words = ["flashdepth", "task", str(self._saved), task.id, "--progress", "tractor"]
-        launch = " ".join(map(_word, words))
+        # Tractor puts blades and paths in the place of what follows a `%`.
+        launch = " ".join(_word(word.replace("%", "%%")) for word in words)
         service = (needs.device or _SERVICE) if task.runs_network else _SERVICE
         environment = f"setenv OMP_NUM_THREADS={needs.cpu_cores}"
         return (

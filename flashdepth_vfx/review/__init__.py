@@ -1,6 +1,6 @@
 """Looking at depth that is there: what a pass holds, what to remark of it, how two of them differ.
 
-files ─▶ passes ─▶ measure ─▶ findings ─▶ page           one pass: report
+files ─▶ passes ─▶ measure ─▶ findings ─▶ report ─▶ page    one pass
 manifests ─▶ records ────────────┘
 two passes ─▶ compare ─▶ compare_page                      two of them
 """
