@@ -26,7 +26,7 @@ from .options import seconds as _seconds
 from .options import text as _text
 from .options import word as _word
 
-__all__ = ["CHECKPOINTS", "JOB", "OF_SHOTS", "OUTPUT", "SETTINGS", "SHOT", "STATE"]
+__all__ = ["CHECKPOINTS", "HOOK", "JOB", "OF_SHOTS", "OUTPUT", "SETTINGS", "SHOT", "STATE"]
 
 _DEFAULTS = RenderSettings()
 
@@ -252,6 +252,12 @@ SETTINGS = click.option(
     metavar="FILE",
     help="Defaults and allowed weights of a site, a show or a shot, as TOML; later ones go over earlier ones."
     "  [default: those of $FLASHDEPTH_SETTINGS]",
+)
+HOOK = click.option(
+    "--hook",
+    metavar="EXECUTABLE",
+    envvar="FLASHDEPTH_HOOK",
+    help="Run when all is there, with the manifests as its arguments.  [default: $FLASHDEPTH_HOOK]",
 )
 JOB = click.option(
     "--job",

@@ -9,6 +9,7 @@ import click
 
 from flashdepth_vfx import farm
 
+from .job_options import HOOK
 from .jobs import jobs_from, planned_options
 from .options import text, word
 
@@ -43,6 +44,7 @@ _PLAN = (
         default=None,
         help="The last task of a shot writes a page about it, beside its states.  [default: report]",
     ),
+    HOOK,
     click.option("--attempts", type=int, help="Times that a task is tried, at most.  [default: 3]"),
 )
 _MACHINE = (
@@ -65,7 +67,7 @@ def plan_options(command: Command) -> Command:
 
 def plan_from(job: TextIO | None, inputs: tuple[str, ...], given: dict[str, Any]) -> farm.FarmPlan:
     """The plan that was asked for. Raises `UsageError`, and what plates that cannot be found deserve."""
-    names = ("mode", "chunk_frames", "preroll_frames", "attempts", "report")
+    names = ("mode", "chunk_frames", "preroll_frames", "attempts", "report", "hook")
     how = {name: value for name in names if (value := given.pop(name)) is not None}
     machine = {
         name: value

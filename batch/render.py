@@ -10,6 +10,7 @@ import click
 import flashdepth_vfx
 
 from .debug import debug_option
+from .job_options import HOOK
 from .jobs import job_from, job_options
 from .progress import NAMES, open_progress
 from .signals import stop_on_signals
@@ -42,6 +43,7 @@ Progress is on stderr (json: on stdout); --json prints its document alone, last,
 
 @click.command("render", epilog=_EXAMPLES, short_help="Render the depth of a shot.")
 @job_options
+@HOOK
 @click.option(
     "--progress",
     type=click.Choice(NAMES),
@@ -50,7 +52,9 @@ Progress is on stderr (json: on stdout); --json prints its document alone, last,
 )
 @click.option("--json", "as_json", is_flag=True, help="At the end, the result as JSON on stdout.")
 @debug_option
-def command(job: TextIO | None, progress: str, as_json: bool, **given: Any) -> None:
+def command(
+    job: TextIO | None, hook: str | None, progress: str, as_json: bool, **given: Any
+) -> None:
     """Render the depth of the shot INPUT: a frame pattern, a folder, a still or a movie."""
     wanted = job_from(job, given)
     with stop_on_signals() as stop, open_progress(progress) as observer:
@@ -58,6 +62,9 @@ def command(job: TextIO | None, progress: str, as_json: bool, **given: Any) -> N
     if isinstance(result, flashdepth_vfx.StereoResult):
         for mismatch in result.mismatches:
             say(f"stereo: {mismatch}")
+    if hook is not None:
+        views = getattr(result, "views", {}).values()
+        flashdepth_vfx.run_hook(hook, [one.manifest for one in (*views,) or (result,)])
     if as_json:
         told = json.dumps(flashdepth_vfx.result_to_plain(result))
         hand_over(told, f"the result is in {result.manifest}")

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.farm import plan as plan
     from flashdepth_vfx.frames import FrameRange as FrameRange
     from flashdepth_vfx.frames import FrameSequence as FrameSequence
+    from flashdepth_vfx.hook import run_hook as run_hook
     from flashdepth_vfx.job import ConvertJob as ConvertJob
     from flashdepth_vfx.job import RenderJob as RenderJob
     from flashdepth_vfx.job import Shot as Shot
@@ -115,6 +116,7 @@ _HOME = {
     "plan": "farm",
     "render": "views",
     "result_to_plain": "results",
+    "run_hook": "hook",
     "run_listener": "serve",
     "run_worker": "serve",
     "to_line": "events",

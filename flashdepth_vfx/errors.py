@@ -26,6 +26,7 @@
     │   └── StateMismatchError       it belongs to another shot, other weights, another size
     ├── WorkerError                  exit 75: a resident worker is not there, or went away
     ├── StallError                   exit 75: nothing moved for too long
+    ├── HookError                    what a facility runs after publishing failed
     ├── FrameOrderError              the engine was given a frame out of order
     └── Interrupted                  exit 143: stopped by a signal after saving the state
 
@@ -47,6 +48,7 @@ __all__ = [
     "FlashDepthError",
     "FrameOrderError",
     "FrameRangeError",
+    "HookError",
     "Interrupted",
     "LatePlateError",
     "LeaseError",
@@ -262,6 +264,14 @@ class StallError(FlashDepthError):
             f"no frame was read, seen or written for {seconds:g} s (--stall-timeout): {saved}; "
             "see that the disks of plates and output answer, and run again with --resume"
         )
+
+
+class HookError(FlashDepthError):
+    """What a facility runs once depth is there failed. The depth is whole."""
+
+    def __init__(self, hook: str, reason: str) -> None:
+        self.hook = hook
+        super().__init__(f"--hook {hook}: {' '.join(reason.split())}; the depth is there")
 
 
 class FrameOrderError(FlashDepthError):

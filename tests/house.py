@@ -83,6 +83,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "shotsteps": {"cutplan", "errors", "io", "job", "schedule", "state"},
     "decided": {"errors", "io", "settings", "shotfolder", "state"},
     "before": {"decided", "io", "job", "model", "resume", "shotfolder", "state"},
+    "hook": {"errors", "frames"},
     "facility": {"errors", "job", "settings"},
     "wording": {"job", "settings"},
     "deciding": {
@@ -95,9 +96,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "serve": {"errors", "io", "networks", "worker"},
     "farm": {
-        "converter", "cutlist", "decided", "deciding", "errors", "events", "frames", "io", "job", "lazy", "networks",
-        "outputs", "results", "review", "settings", "shotfolder", "serve", "shotinfo", "views", "viewturn", "weights",
-        "workers",
+        "converter", "cutlist", "decided", "deciding", "errors", "events", "frames", "hook", "io", "job", "lazy",
+        "networks", "outputs", "results", "review", "settings", "shotfolder", "serve", "shotinfo", "views", "viewturn",
+        "weights", "workers",
     },
     # It looks at what is on disk, and knows no network.
     "review": {

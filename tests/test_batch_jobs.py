@@ -36,7 +36,8 @@ def all_fields() -> set[str]:
 def test_every_field_of_a_job_has_an_option_and_every_option_a_field() -> None:
     options = {parameter.name for parameter in render_command.command.params}
     assert (
-        options - {"job", "progress", "as_json", "debug", "help", "settings_files"} == all_fields()
+        options - {"job", "progress", "as_json", "debug", "help", "settings_files", "hook"}
+        == all_fields()
     )
     options = {parameter.name for parameter in convert_command.command.params}
     fields = {field.name for field in dataclasses.fields(ConvertJob)}
@@ -112,7 +113,7 @@ def as_arguments(job: RenderJob) -> list[str]:
 def parsed(arguments: list[str]) -> RenderJob:
     """The job that the command would render."""
     context = render_command.command.make_context("render", arguments)
-    extra = {"progress", "as_json", "job"}
+    extra = {"progress", "as_json", "job", "hook"}
     given_ = {name: value for name, value in context.params.items() if name not in extra}
     return jobs.job_from(context.params["job"], given_)
 

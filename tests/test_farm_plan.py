@@ -291,4 +291,5 @@ def test_a_task_knows_whether_it_needs_the_machine() -> None:
         Kind.RENDER: True,
         Kind.CONVERT: False,
         Kind.REPORT: False,
+        Kind.PUBLISH: False,
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from flashdepth_vfx.job import RenderJob
 
-__all__ = ["FILES", "absolute_paths"]
+__all__ = ["FILES", "absolute_hook", "absolute_paths"]
 
 #: The settings that may name a file. A word such as `auto`, or the name of weights, is none.
 FILES = ("weights", "ocio", "cuts", "matte_input")
@@ -29,6 +29,13 @@ def absolute_paths(job: RenderJob) -> RenderJob:
         output=_absolute(job.output),
         settings=replace(settings, **files),
     )
+
+
+def absolute_hook(hook: str | None) -> str | None:
+    """An executable by its path; one that is looked for on the machine's own path stays a name."""
+    if hook is None or Path(hook).name == hook:
+        return hook
+    return _absolute(hook)
 
 
 def _is_file(name: str, value: str) -> bool:

@@ -121,7 +121,7 @@ def _seconds(
             # Cuts are looked for in every frame, without the network.
             looks = shot.frame_count if shot.job.settings.cuts == "auto" else 0
             return row.start_seconds + files * looks
-        case Kind.CONVERT | Kind.REPORT:
+        case Kind.CONVERT | Kind.REPORT | Kind.PUBLISH:
             return _REPORT_START_SECONDS + files * shot.frame_count
 
 

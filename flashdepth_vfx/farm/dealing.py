@@ -35,6 +35,7 @@ class Rules:
     mode: Mode
     chunk_frames: int
     report: bool
+    hook: str | None = None
 
 
 class DealtShot:
@@ -57,6 +58,7 @@ class DealtShot:
             decided=len(self._parts) > 1,
             convert=convert,
             report=self._page(convert) if rules.report else None,
+            hook=rules.hook,
         )
 
     def tasks(self) -> Iterator[Task]:
@@ -93,6 +95,9 @@ class DealtShot:
             needs = (f"{name}.{Kind.CONVERT}",)
         if self.shot.report is not None:
             yield Task(id=f"{name}.{Kind.REPORT}", shot=name, kind=Kind.REPORT, needs=needs)
+            needs = (f"{name}.{Kind.REPORT}",)
+        if self.shot.hook is not None:
+            yield Task(id=f"{name}.{Kind.PUBLISH}", shot=name, kind=Kind.PUBLISH, needs=needs)
 
     def _page(self, convert: ConvertJob | None) -> ShotPage:
         """Beside the depth that was asked for, with its states and manifests."""

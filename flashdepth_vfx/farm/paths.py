@@ -99,6 +99,7 @@ class PathMapping:
             job=self._job(shot.job),
             convert=None if convert is None else self._convert(convert),
             report=None if report is None else self._page(report),
+            hook=None if shot.hook is None else self(shot.hook),
         )
 
     def _job(self, job: RenderJob) -> RenderJob:

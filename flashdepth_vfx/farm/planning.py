@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flashdepth_vfx.errors import PlanError
-from flashdepth_vfx.farm.anywhere import absolute_paths
+from flashdepth_vfx.farm.anywhere import absolute_hook, absolute_paths
 from flashdepth_vfx.farm.dealing import DealtShot, Rules, view_list
 from flashdepth_vfx.farm.modes import Mode
 from flashdepth_vfx.farm.naming import named_apart, shot_name
@@ -34,31 +34,31 @@ def plan(
     requirements: Requirements | None = None,
     attempts: int = 3,
     report: bool = True,
+    hook: str | None = None,
 ) -> FarmPlan:
     """The tasks of one job, or of many. `{shot}` in an output stands for the name of its plates.
 
     Takes are those of a cut list, or of what an earlier `decide` found; they and the views with files of their own
     are rendered at once. The paths of a plan are absolute: its tasks run anywhere. `chunk_frames` are the frames of a
-    task of `chain` and `preroll`. The last task of a shot writes a `report` about it.
-    Raises `PlanError` for jobs that have no place in a plan, and `PlateError`,
+    task of `chain` and `preroll`. The last tasks of a shot write a `report` about it, and run `hook`, an executable
+    that is given its manifests. Raises `PlanError` for jobs that have no place in a plan, and `PlateError`,
     `UsageError` for plates that are not there: all before anything is written.
     """
     mode = _mode(mode, chunk_frames, preroll_frames)
     given = [absolute_paths(job) for job in _listed(jobs)]
     readers = [_opened(job) for job in given]
     names = named_apart([shot_name(reader.sequence) for reader in readers])
-    rules = Rules(mode, chunk_frames or CHUNK_FRAMES, report)
+    rules = Rules(mode, chunk_frames or CHUNK_FRAMES, report, absolute_hook(hook))
     outputs = Counter(job.output for job in given)
     dealt = [
         DealtShot(_placed(job, name, shared=outputs[job.output] > 1), reader, name, rules)
         for job, reader, name in zip(given, readers, names, strict=True)
     ]
-    shots = tuple(made.shot for made in dealt)
-    _require_apart(shots)
+    _require_apart(made.shot for made in dealt)
     frames = PREROLL_FRAMES if preroll_frames is None else preroll_frames
     return FarmPlan(
         mode=mode,
-        shots=shots,
+        shots=tuple(made.shot for made in dealt),
         tasks=tuple(task for made in dealt for task in made.tasks()),
         preroll_frames=frames if mode is Mode.PREROLL else None,
         attempts=attempts,

@@ -10,11 +10,15 @@ from typing import Any
 from flashdepth_vfx.converter import convert_depth
 from flashdepth_vfx.deciding import decide_shot
 from flashdepth_vfx.events import Observer
-from flashdepth_vfx.farm.tasks import FarmPlan, Kind, ShotPage, Task
+from flashdepth_vfx.farm.tasks import FarmPlan, Kind, PlannedShot, ShotPage, Task
+from flashdepth_vfx.frames import FrameSequence
+from flashdepth_vfx.hook import manifests_beside, run_hook
 from flashdepth_vfx.networks import Networks
+from flashdepth_vfx.outputs import output_sequence
 from flashdepth_vfx.results import result_to_plain
 from flashdepth_vfx.review import write_report
-from flashdepth_vfx.views import render
+from flashdepth_vfx.shotinfo import open_shot
+from flashdepth_vfx.views import each_view, render
 
 __all__ = ["run_task"]
 
@@ -47,6 +51,23 @@ def run_task(
         case Kind.REPORT:
             assert shot.report is not None, f"{task.id} reports nothing"
             return _report(shot.report, tell)
+        case Kind.PUBLISH:
+            assert shot.hook is not None, f"{task.id} runs nothing"
+            manifests = manifests_beside(_outputs(shot))
+            run_hook(shot.hook, manifests)
+            return {"hook": shot.hook, "manifests": [str(path) for path in manifests]}
+
+
+def _outputs(shot: PlannedShot) -> list[FrameSequence]:
+    """Where a render has put its depth, and its manifests beside it."""
+    found = []
+    for one, _ in each_view(shot.job):
+        reader = open_shot(one.shot)
+        try:
+            found.append(output_sequence(one.output, reader, one.shot.view, "_depth"))
+        finally:
+            reader.close()
+    return found
 
 
 def _report(asked: ShotPage, tell: Callable[[str], None]) -> dict[str, Any]:

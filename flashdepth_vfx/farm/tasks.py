@@ -41,6 +41,8 @@ class Kind(StrEnum):
     CONVERT = "convert"
     #: A page about the shot, once all of it is there.
     REPORT = "report"
+    #: The facility's own hook, after all else.
+    PUBLISH = "publish"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,7 @@ class ShotPage:
 class PlannedShot:
     """A shot of a plan. `job` renders all of it; `frames` are those on disk when it was planned, `frame_count` of
     them to be written. `decided`: its tasks share what a first one decides. `convert` makes of its depth what was
-    asked for, and `report` is written when all is there.
+    asked for, `report` is written when all is there, and then `hook` is run.
     """
 
     name: str
@@ -90,6 +92,7 @@ class PlannedShot:
     decided: bool = False
     convert: ConvertJob | None = None
     report: ShotPage | None = None
+    hook: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
