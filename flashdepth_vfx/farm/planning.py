@@ -10,7 +10,7 @@ from pathlib import Path
 from flashdepth_vfx.errors import PlanError
 from flashdepth_vfx.farm.anywhere import absolute_hook, absolute_paths
 from flashdepth_vfx.farm.dealing import DealtShot, Rules, view_list
-from flashdepth_vfx.farm.modes import Mode
+from flashdepth_vfx.farm.modes import Mode, how_far_off
 from flashdepth_vfx.farm.naming import named_apart, shot_name
 from flashdepth_vfx.farm.tasks import FarmPlan, PlannedShot, Requirements
 from flashdepth_vfx.io.contract import PlateReader
@@ -63,8 +63,14 @@ def plan(
         preroll_frames=frames if mode is Mode.PREROLL else None,
         attempts=attempts,
         requirements=requirements or Requirements(),
-        notes=tuple(note for made in dealt for note in made.notes),
+        notes=_notes(mode, frames, dealt),
     )
+
+
+def _notes(mode: Mode, preroll_frames: int, dealt: Iterable[DealtShot]) -> tuple[str, ...]:
+    """What the person who plans should know."""
+    of_mode = (how_far_off(preroll_frames),) if mode is Mode.PREROLL else ()
+    return (*of_mode, *(note for made in dealt for note in made.notes))
 
 
 def _listed(jobs: RenderJob | Iterable[RenderJob]) -> list[RenderJob]:
