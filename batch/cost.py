@@ -18,22 +18,31 @@ _MOST_SHOTS = 200
 
 @dataclass(frozen=True)
 class Cost:
-    """An estimate, and the plan on farms of several sizes."""
+    """An estimate, and the plan on farms of several sizes: a process for each task, and workers that stay."""
 
     estimate: farm.PlanEstimate
     farms: tuple[farm.Simulated, ...]
+    resident_farms: tuple[farm.Simulated, ...]
 
     @classmethod
     def of(cls, plan: farm.FarmPlan, times: Path | None, workers: Sequence[int]) -> Cost:
         """Reckon. Raises as `farm.estimate` does."""
         found = farm.estimate(plan, farm.MeasuredTimes.load(times))
-        seconds = found.task_seconds
-        return cls(found, tuple(farm.simulate(plan, seconds, count) for count in workers))
+        seconds, starts = found.task_seconds, found.start_seconds
+        return cls(
+            found,
+            tuple(farm.simulate(plan, seconds, count) for count in workers),
+            tuple(farm.simulate(plan, seconds, count, starts) for count in workers),
+        )
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON values."""
-        farms = [{**asdict(one), "idle_share": one.idle_share} for one in self.farms]
-        return {**self.estimate.to_plain(), "farms": farms}
+        told = {"farms": self.farms, "resident_farms": self.resident_farms}
+        farms = {
+            name: [{**asdict(one), "idle_share": one.idle_share} for one in many]
+            for name, many in told.items()
+        }
+        return {**self.estimate.to_plain(), **farms}
 
     def text(self) -> str:
         """As tables."""
@@ -65,6 +74,10 @@ class Cost:
         yield "all", str(frames), "", f"{found.machine_minutes:.1f}", "", "", disk
 
     def _farms(self) -> Iterator[tuple[str, ...]]:
-        yield "workers", "done after", "idle"
-        for one in self.farms:
-            yield str(one.workers), f"{one.seconds / 60:.1f} min", f"{one.idle_share:.0%}"
+        yield "workers", "done after", "idle", "workers that stay", "idle"
+        for one, resident in zip(self.farms, self.resident_farms, strict=True):
+            yield (str(one.workers), *_told(one), *_told(resident))
+
+
+def _told(one: farm.Simulated) -> tuple[str, str]:
+    return f"{one.seconds / 60:.1f} min", f"{one.idle_share:.0%}"

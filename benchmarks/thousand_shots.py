@@ -28,7 +28,9 @@ ROWS = {
     "plan, whole": ("plan", "--mode", "whole", "--save", "plan.json"),
     "plan, chain": ("plan", "--mode", "chain", "--chunk", "50", "--save", "plan.json"),
     "plan, preroll": ("plan", "--mode", "preroll", "--chunk", "50", "--save", "plan.json"),
+    "openjd, whole": ("submit", "--to", "openjd", "--job-dir", "jobs", "--mode", "whole"),
     "openjd, chain": ("submit", "--to", "openjd", "--job-dir", "jobs", "--mode", "chain", "--chunk", "50"),
+    "openjd, preroll": ("submit", "--to", "openjd", "--job-dir", "jobs", "--mode", "preroll", "--chunk", "50"),
     "slurm, chain": ("submit", "--to", "slurm", "--job-dir", "job", "--mode", "chain", "--chunk", "50"),
 }  # fmt: skip
 
@@ -40,12 +42,15 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=RESULT, help="where the result is written")
     asked = parser.parse_args()
     rows = []
+    print("| | time | of a core | memory |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         frames = make_names(Path(folder) / "show", asked.shots)
         for name, words in ROWS.items():
-            seconds, peak = measured(words, Path(folder))
-            rows.append({"what": name, "seconds": round(seconds, 2), "peak_bytes": peak})
-            print(f"{name}: {seconds:.1f} s, {peak / 1e6:.0f} MB", flush=True)
+            seconds, cpu, peak = measured(words, Path(folder))
+            rows.append({
+                "what": name, "seconds": round(seconds, 2), "cpu_seconds": round(cpu, 2), "peak_bytes": peak
+            })  # fmt: skip
+            print(f"| {name} | {seconds:.1f} s | {cpu:.1f} s | {peak / 1e6:.0f} MB |", flush=True)
     settings = {"shots": asked.shots, "frames": frames}
     bench.write_record(asked.json, "thousand_shots", bench.this_machine(), settings, rows)
     return int(any(r["seconds"] > GOAL_SECONDS or r["peak_bytes"] > GOAL_BYTES for r in rows))
@@ -64,8 +69,8 @@ def make_names(show: Path, shots: int) -> int:
     return total
 
 
-def measured(words: tuple[str, ...], folder: Path) -> tuple[float, int]:
-    """Seconds, and the most memory, of the command in a process of its own."""
+def measured(words: tuple[str, ...], folder: Path) -> tuple[float, float, int]:
+    """Seconds, those of a core, and the most memory, of the command in a process of its own."""
     show = sorted(str(path) for path in (folder / "show").glob("*/plate"))
     line = [sys.executable, "-m", "flashdepth_batch", words[0], *show, *words[1:]]
     began = time.perf_counter()
@@ -77,7 +82,7 @@ def measured(words: tuple[str, ...], folder: Path) -> tuple[float, int]:
     _, status, used = os.wait4(child.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(words)} failed")
-    return time.perf_counter() - began, _bytes(used)
+    return time.perf_counter() - began, used.ru_utime + used.ru_stime, _bytes(used)
 
 
 def _bytes(used: resource.struct_rusage) -> int:

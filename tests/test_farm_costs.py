@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from render_kit import RenderKit, run
-from test_farm_plan import job_of, plates
+from test_farm_plan import ROOT, job_of, plates
 from test_farm_slurm import any_plan
 
 from flashdepth_batch import main as batch_main
 from flashdepth_vfx import FarmPlan, plan
 from flashdepth_vfx.errors import PlanError
-from flashdepth_vfx.farm import MeasuredTimes, Requirements, estimate, simulate
+from flashdepth_vfx.farm import Kind, MeasuredTimes, Requirements, costs, estimate, simulate
+from flashdepth_vfx.farm import times as times_module
 from flashdepth_vfx.plate import Window
 
 
@@ -63,6 +64,42 @@ def test_frames_of_a_preroll_are_charged_as_far_as_there_are_any(kit: RenderKit)
     made = shot(kit, mode="preroll", chunk_frames=4, preroll_frames=6)
     told = list(estimate(made, times).task_seconds.values())
     assert told == pytest.approx([4, 4 + 4 * frame, 4 + 8 * frame, 4 + 10 * frame])
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_of_task_takes_time(kit: RenderKit, kind: Kind) -> None:
+    made = shot(kit)
+    (task,) = made.tasks
+    found = estimate(
+        replace(made, tasks=(replace(task, kind=kind),)), MeasuredTimes.load(times_file(kit.folder))
+    )
+    (seconds,) = found.task_seconds.values()
+    assert seconds >= (4 if replace(task, kind=kind).runs_network else 1)
+
+
+def test_views_of_one_task_are_charged_one_start(
+    kit: RenderKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = MeasuredTimes.load(times_file(kit.folder))
+    (one,) = estimate(shot(kit), times).task_seconds.values()
+    monkeypatch.setattr(costs, "_size", lambda shot: (320, 200, 2))
+    (two,) = estimate(shot(kit), times).task_seconds.values()
+    assert two - 4 == pytest.approx(2 * (one - 4))
+
+
+def test_what_cores_give_is_what_was_measured() -> None:
+    stages, whole = (
+        json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())["rows"][0]
+        for name in ("speed_stages_h100", "speed_end_to_end_h100")
+    )
+    assert stages["size"] == whole["size"]
+    alone = sum(stages["stages"]["ms"][name] for name in ("decode", "prepare", "finish", "write"))
+    share = 1000 / whole["codec_fps"] / alone
+    cores = whole["cores"]
+    serial = (share - 1 / cores) / (1 - 1 / cores)
+    assert serial == pytest.approx(times_module._SERIAL, abs=1e-3)
+    slowest = min(whole["codec_fps"], whole["network_fps"])
+    assert whole["render_fps"] / slowest == pytest.approx(times_module._REACHED, abs=5e-3)
 
 
 def test_disk_is_that_of_the_channels_asked_for(kit: RenderKit) -> None:
@@ -138,6 +175,9 @@ def test_the_command_tells_it(kit: RenderKit, capfd: pytest.CaptureFixture[str])
     assert [one["workers"] for one in plain["farms"]] == [1, 4]
     # A chain is no faster on four.
     assert plain["farms"][0]["seconds"] == pytest.approx(plain["farms"][1]["seconds"])
+    # Decide, three links and the page: of four starts of the network, workers that stay pay one.
+    apart, kept = plain["farms"][0]["seconds"], plain["resident_farms"][0]["seconds"]
+    assert apart - kept == pytest.approx(3 * 4)
     for wrong in (["--farm", "2"], ["--dry-run", "--farm", "0"], ["--dry-run", "--farm", "two"]):
         assert batch_main.main([*asked, *wrong]) == 2
 
@@ -173,6 +213,54 @@ def test_no_farm_is_faster_than_its_work_and_its_longest_chain_allow(
     # And none that begins what it can is slower than Graham's bound (1966).
     assert one.seconds <= work / workers + one.longest_chain_seconds * (1 - 1 / workers) + 1e-6
     assert 0 <= one.idle_share + 1e-9 <= 1 + 1e-9
+
+
+@given(timed(), WORKERS)
+def test_workers_that_stay_start_once_for_each_weights(
+    given_: tuple[FarmPlan, dict[str, float]], workers: int
+) -> None:
+    made, seconds = given_
+    starts = {task.id: seconds[task.id] / 2 for task in made.tasks if task.runs_network}
+    one = simulate(made, seconds, workers, starts)
+    work, chain = sum(seconds.values()), one.longest_chain_seconds
+    saved = work - one.busy_seconds
+    # All but the first start of each worker that runs a network: of that of one worker, it is known which.
+    dearest = sorted(starts.values(), reverse=True)
+    assert sum(starts.values()) - sum(dearest[:workers]) <= saved + 1e-6
+    assert saved <= sum(starts.values()) - min(starts.values(), default=0.0) + 1e-6
+    assert one.seconds >= one.busy_seconds / workers * (1 - 1e-9)
+    assert one.seconds <= one.busy_seconds / workers + chain * (1 - 1 / workers) + 1e-6
+    first = next((task.id for task in made.tasks if task.runs_network), None)
+    alone = simulate(made, seconds, 1, starts)
+    if first is not None:
+        assert alone.seconds == pytest.approx(work - sum(starts.values()) + starts[first])
+
+
+def test_a_worker_that_has_the_weights_is_preferred(kit: RenderKit) -> None:
+    made = shot(kit, mode="chain", chunk_frames=4)
+    seconds = dict.fromkeys((task.id for task in made.tasks), 5.0)
+    starts = dict.fromkeys(seconds, 4.0)
+    # Decide and three links: one start, and one second each, however many workers stand by.
+    for workers in (1, 7):
+        assert simulate(made, seconds, workers, starts).seconds == pytest.approx(5 + 3 * 1)
+
+
+def test_other_weights_are_another_start(kit: RenderKit) -> None:
+    made = shot(kit)
+    (one,) = made.shots
+    other = replace(
+        one, name="b", job=replace(one.job, settings=replace(one.job.settings, weights="s"))
+    )
+    tasks = tuple(
+        replace(task, id=f"{name}{number}", shot=name)
+        for number in range(2)
+        for name in (one.name, "b")
+        for task in made.tasks
+    )
+    both = replace(made, shots=(one, other), tasks=tasks)
+    seconds = dict.fromkeys((task.id for task in tasks), 5.0)
+    starts = dict.fromkeys(seconds, 4.0)
+    assert simulate(both, seconds, 1, starts).seconds == pytest.approx(4 * 1 + 2 * 4)
 
 
 @given(timed())

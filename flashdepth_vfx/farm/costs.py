@@ -11,7 +11,7 @@ from typing import Any
 
 from flashdepth_vfx.farm.dealing import view_list
 from flashdepth_vfx.farm.tasks import FarmPlan, Kind, PlannedShot, Task
-from flashdepth_vfx.farm.times import MeasuredTimes, TimesRow
+from flashdepth_vfx.farm.times import MeasuredTimes
 from flashdepth_vfx.frames import FrameRange
 from flashdepth_vfx.shotinfo import open_shot
 from flashdepth_vfx.viewturn import stands_for_view
@@ -28,7 +28,9 @@ _REPORT_START_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class ShotEstimate:
-    """Of one shot. `task_seconds` by task id; `machine_minutes` are of tasks that run the network, start included."""
+    """Of one shot. `task_seconds` by task id, and which of them are `start_seconds` of a process with the network;
+    `machine_minutes` are of tasks that run the network, start included.
+    """
 
     name: str
     frames: int
@@ -39,6 +41,7 @@ class ShotEstimate:
     memory_bytes: int
     device_memory_bytes: int
     task_seconds: Mapping[str, float]
+    start_seconds: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,11 @@ class PlanEstimate:
     def task_seconds(self) -> dict[str, float]:
         """Of every task, by its id."""
         return {task: s for shot in self.shots for task, s in shot.task_seconds.items()}
+
+    @property
+    def start_seconds(self) -> dict[str, float]:
+        """Of every task that runs the network, by its id: what a worker that stays pays once."""
+        return {task: s for shot in self.shots for task, s in shot.start_seconds.items()}
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON values."""
@@ -91,7 +99,8 @@ def _shot(
     seconds: dict[str, float] = {}
     for task in tasks:
         of_views = 1 if task.view else views
-        seconds[task.id] = of_views * _seconds(plan, shot, task, row, frame, files)
+        start = row.start_seconds if task.runs_network else _REPORT_START_SECONDS
+        seconds[task.id] = start + of_views * _seconds(plan, shot, task, frame, files)
     network = sum(seconds[task.id] for task in tasks if task.runs_network)
     shares = sum(name in ("edge", "coverage") for name in settings.beside)
     channels = 1 + len(settings.beside) - shares
@@ -107,22 +116,20 @@ def _shot(
         memory_bytes=row.memory_bytes,
         device_memory_bytes=row.device_memory_bytes,
         task_seconds=seconds,
+        start_seconds={task.id: row.start_seconds for task in tasks if task.runs_network},
     )
 
 
-def _seconds(
-    plan: FarmPlan, shot: PlannedShot, task: Task, row: TimesRow, frame: float, files: float
-) -> float:
+def _seconds(plan: FarmPlan, shot: PlannedShot, task: Task, frame: float, files: float) -> float:
+    """Of one view, after the start."""
     match task.kind:
         case Kind.RENDER:
-            before = _seen_before(plan, shot, task)
-            return row.start_seconds + frame * ((task.frame_count or shot.frame_count) + before)
+            return frame * ((task.frame_count or shot.frame_count) + _seen_before(plan, shot, task))
         case Kind.DECIDE:
             # Cuts are looked for in every frame, without the network.
-            looks = shot.frame_count if shot.job.settings.cuts == "auto" else 0
-            return row.start_seconds + files * looks
+            return files * shot.frame_count if shot.job.settings.cuts == "auto" else 0.0
         case Kind.CONVERT | Kind.REPORT | Kind.PUBLISH:
-            return _REPORT_START_SECONDS + files * shot.frame_count
+            return files * shot.frame_count
 
 
 def _seen_before(plan: FarmPlan, shot: PlannedShot, task: Task) -> int:

@@ -12,9 +12,8 @@ from typing import Any
 
 import yaml
 
-from flashdepth_vfx.farm.openjd import write_openjd
+from flashdepth_vfx.farm.openjd import write_jobs
 from flashdepth_vfx.farm.tasks import FarmPlan, PlannedShot
-from flashdepth_vfx.io.atomic import atomic_write_bytes
 
 __all__ = ["write_deadline_cloud"]
 
@@ -22,17 +21,13 @@ _PRIORITY = 50
 
 
 def write_deadline_cloud(plan: FarmPlan, folder: Path) -> tuple[Path, ...]:
-    """Write a bundle for each shot, as `write_openjd` does, and return their folders. Raises `OutputError`."""
-    folders = []
-    for (shot, _), template in zip(plan.each_shot(), write_openjd(plan, folder), strict=True):
-        place = template.parent
-        for name, plain in (
-            ("parameter_values.yaml", _parameters(plan)),
-            ("asset_references.yaml", _assets(shot)),
-        ):
-            atomic_write_bytes(place / name, yaml.safe_dump(plain, sort_keys=False).encode())
-        folders.append(place)
-    return tuple(folders)
+    """Write a bundle for each shot, as `write_jobs` does, and return their folders. Raises `OutputError`."""
+    return write_jobs(plan, folder, lambda shot: _beside(plan, shot))
+
+
+def _beside(plan: FarmPlan, shot: PlannedShot) -> dict[str, bytes]:
+    told = {"parameter_values.yaml": _parameters(plan), "asset_references.yaml": _assets(shot)}
+    return {name: yaml.safe_dump(plain, sort_keys=False).encode() for name, plain in told.items()}
 
 
 def _parameters(plan: FarmPlan) -> dict[str, Any]:

@@ -10,7 +10,7 @@ but what was decided are tasks of one step. A resident worker serves a session's
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,11 +19,12 @@ from typing import Any
 
 import yaml
 
-from flashdepth_vfx.farm.tasks import FarmPlan, Requirements, Task
-from flashdepth_vfx.io.atomic import atomic_write_bytes
+from flashdepth_vfx.farm.tasks import FarmPlan, PlannedShot, Requirements, Task
+from flashdepth_vfx.io.atomic import atomic_write_groups
 
-__all__ = ["openjd_template", "write_openjd"]
+__all__ = ["openjd_template", "write_jobs", "write_openjd"]
 
+TEMPLATE = "template.yaml"
 _PLAN = "plan.json"
 #: libyaml's, which PyYAML's wheels bring: a thousand shots are a minute's work for the one in Python.
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -67,14 +68,31 @@ def write_openjd(plan: FarmPlan, folder: Path) -> tuple[Path, ...]:
     """Write the job of each shot, and return the templates: in `folder`, or for several shots in a folder of each
     shot's name below. Raises `OutputError`.
     """
-    templates = []
-    for shot, tasks in plan.each_shot():
-        place = folder if len(plan.shots) == 1 else folder / shot.name
-        one = replace(plan, shots=(shot,), tasks=tasks)
-        one.save(place / _PLAN)
-        templates.append(place / "template.yaml")
-        atomic_write_bytes(templates[-1], _text(openjd_template(one), plan.requirements).encode())
-    return tuple(templates)
+    return tuple(place / TEMPLATE for place in write_jobs(plan, folder, lambda shot: {}))
+
+
+def write_jobs(
+    plan: FarmPlan, folder: Path, beside: Callable[[PlannedShot], Mapping[str, bytes]]
+) -> tuple[Path, ...]:
+    """As `write_openjd`, with files of another name that `beside` gives of a shot; the folders of the jobs."""
+    atomic_write_groups(
+        [(place / name, data) for name, data in (*beside(shot).items(), *_files(plan, shot, tasks))]
+        for place, (shot, tasks) in zip(_places(plan, folder), plan.each_shot(), strict=True)
+    )
+    return _places(plan, folder)
+
+
+def _places(plan: FarmPlan, folder: Path) -> tuple[Path, ...]:
+    return (folder,) if len(plan.shots) == 1 else tuple(folder / shot.name for shot in plan.shots)
+
+
+def _files(
+    plan: FarmPlan, shot: PlannedShot, tasks: tuple[Task, ...]
+) -> Iterator[tuple[str, bytes]]:
+    """The template is last: where it is, all that it needs is."""
+    one = replace(plan, shots=(shot,), tasks=tasks)
+    yield _PLAN, one.to_bytes()
+    yield TEMPLATE, _text(openjd_template(one), plan.requirements).encode()
 
 
 def _text(template: Mapping[str, Any], needs: Requirements) -> str:

@@ -197,6 +197,10 @@ class FarmPlan:
         """As JSON text; `FarmPlan.from_json` reads it back equal."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1).decode()
 
+    def to_bytes(self) -> bytes:
+        """As the file that `save` writes."""
+        return self.to_json().encode() + b"\n"
+
     def run_local(
         self,
         *,
@@ -246,7 +250,7 @@ class FarmPlan:
 
     def save(self, path: Path) -> Path:
         """Write it, whole or not at all. Raises `OutputError`."""
-        atomic_write_bytes(path, self.to_json().encode() + b"\n")
+        atomic_write_bytes(path, self.to_bytes())
         return path
 
     @classmethod

@@ -16,7 +16,9 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +27,7 @@ from flashdepth_vfx.errors import DiskFullError, OutputError
 __all__ = [
     "atomic_write",
     "atomic_write_bytes",
+    "atomic_write_groups",
     "is_alive",
     "make_folder",
     "process_space",
@@ -40,6 +43,8 @@ _TEMPORARY = re.compile(
 _NAME_BYTES = 120
 #: What is gathered of small pieces before it goes to the disk.
 _BUFFER_BYTES = 1 << 20
+#: Groups of files that wait for the disk at once; a file system makes one wait of theirs.
+_GROUPS_AT_ONCE = 8
 
 
 def atomic_write_bytes(path: Path, data: bytes | memoryview) -> int:
@@ -49,6 +54,31 @@ def atomic_write_bytes(path: Path, data: bytes | memoryview) -> int:
         file.write(data)
 
     return atomic_write(path, fill)
+
+
+def atomic_write_groups(groups: Iterable[Sequence[tuple[Path, bytes]]]) -> None:
+    """Write each file as `atomic_write_bytes` does: those of a group in order, the groups side by side.
+
+    Thousands of small files are mostly waits for the disk. Few groups are held at a time, however many are given.
+    After a failure no group is begun any more. Raises what the first of the groups that failed raised.
+    """
+    begun: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(_GROUPS_AT_ONCE, thread_name_prefix="write") as pool:
+        try:
+            for group in groups:
+                if len(begun) >= 2 * _GROUPS_AT_ONCE:
+                    begun.popleft().result()
+                begun.append(pool.submit(_write_group, group))
+            while begun:
+                begun.popleft().result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _write_group(group: Sequence[tuple[Path, bytes]]) -> None:
+    for path, data in group:
+        atomic_write_bytes(path, data)
 
 
 def atomic_write(path: Path, fill: Callable[[BinaryIO], None]) -> int:
