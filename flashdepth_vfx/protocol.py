@@ -10,11 +10,13 @@ from flashdepth_vfx.errors import UsageError
 
 __all__ = [
     "PROTOCOL",
+    "About",
     "Cancel",
     "Ping",
     "Render",
     "Request",
     "Schema",
+    "Shot",
     "Task",
     "id_in",
     "parse_request",
@@ -43,6 +45,19 @@ class Task(_Message, tag="task"):
     task: str
 
 
+class Shot(_Message, tag="shot"):
+    """Render `job`, and convert what needs the whole shot."""
+
+    id: str
+    job: dict[str, Any]
+
+
+class About(_Message, tag="about"):
+    """What is installed here, and what it runs on."""
+
+    id: str
+
+
 class Cancel(_Message, tag="cancel"):
     """Drop a render that waits, or interrupt the one that runs."""
 
@@ -57,7 +72,7 @@ class Ping(_Message, tag="ping"):
     """Is anyone there, and what is under way?"""
 
 
-Request: TypeAlias = Render | Task | Cancel | Schema | Ping
+Request: TypeAlias = Render | Task | Shot | About | Cancel | Schema | Ping
 
 
 def parse_request(line: bytes | None) -> Request:

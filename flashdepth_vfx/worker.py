@@ -11,11 +11,9 @@ import queue
 import signal
 import threading
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from flashdepth_vfx.errors import FlashDepthError, Interrupted, UsageError
 from flashdepth_vfx.events import (
@@ -30,29 +28,28 @@ from flashdepth_vfx.events import (
     to_line,
     to_plain,
 )
-from flashdepth_vfx.job import RenderJob, job_schema
+from flashdepth_vfx.job import job_schema
 from flashdepth_vfx.lines import Outbox, read_lines
 from flashdepth_vfx.protocol import (
     PROTOCOL,
+    About,
     Cancel,
     Ping,
     Render,
     Schema,
+    Shot,
     Task,
     id_in,
     parse_request,
 )
+from flashdepth_vfx.requested import Work, about_work, render_work, shot_work, task_work
 from flashdepth_vfx.version import VERSION
 
 if TYPE_CHECKING:
-    from flashdepth_vfx.farm import FarmPlan
-    from flashdepth_vfx.farm import Task as FarmTask
     from flashdepth_vfx.networks import Networks
 
 __all__ = ["Worker"]
 
-#: What is done for a request, and what comes of it as JSON values.
-Work: TypeAlias = "Callable[[Observer, threading.Event, Networks], dict[str, Any]]"
 #: Exit code when its requests ended under a render: it saved its state.
 _INTERRUPTED = Interrupted.exit_code
 #: Exit code when the render in hand did not end in its time.
@@ -202,9 +199,13 @@ class Worker:
     def _answer(self, line: bytes | None) -> None:
         match parse_request(line):
             case Render(id=id_, job=job):
-                self._enqueue(_Asked(id_, partial(_render, RenderJob.from_dict(job))))
+                self._enqueue(_Asked(id_, render_work(job)))
             case Task(id=id_, plan=plan, task=task):
-                self._enqueue(_Asked(id_, _task_work(plan, task)))
+                self._enqueue(_Asked(id_, task_work(plan, task)))
+            case Shot(id=id_, job=job):
+                self._enqueue(_Asked(id_, shot_work(job)))
+            case About(id=id_):
+                self._enqueue(_Asked(id_, about_work))
             case Cancel(id=id_):
                 self._cancel(id_)
             case Schema():
@@ -257,31 +258,3 @@ def _end_hung() -> None:
 def _facts_of(error: Exception) -> dict[str, Any]:
     code = error.exit_code if isinstance(error, FlashDepthError) else 1
     return {"class": type(error).__name__, "message": str(error), "exit_code": code}
-
-
-def _render(
-    job: RenderJob, observer: Observer, stop: threading.Event, networks: Networks
-) -> dict[str, Any]:
-    from flashdepth_vfx.results import result_to_plain
-    from flashdepth_vfx.views import render
-
-    return result_to_plain(render(job, observer=observer, stop=stop, networks=networks))
-
-
-def _task_work(plan: dict[str, Any], task_id: str) -> Work:
-    """Raises `PlanError` for a plan that cannot be read, or has no such task."""
-    from flashdepth_vfx.farm import FarmPlan
-
-    read = FarmPlan.from_dict(plan)
-    return partial(_do_task, read, read.task(task_id))
-
-
-def _do_task(
-    plan: FarmPlan, task: FarmTask, observer: Observer, stop: threading.Event, networks: Networks
-) -> dict[str, Any]:
-    from flashdepth_vfx.farm import run_task
-
-    def tell(text: str) -> None:
-        observer(Warned(text))
-
-    return run_task(plan, task, observer=observer, tell=tell, stop=stop, networks=networks)

@@ -86,14 +86,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hook": {"errors", "frames"},
     "facility": {"errors", "job", "settings"},
     "wording": {"job", "settings"},
+    "about": {"device", "version", "weights"},
+    # What runs in a host: it lies there without the rest of the package.
+    "host": set(),
     "deciding": {
         "color", "cutplan", "decided", "frames", "job", "networks", "shotcuts", "shotinfo", "shotplan", "stall",
         "views", "viewturn", "waiting",
     },
     "results": {"renderer", "views"},
-    "worker": {
-        "errors", "events", "farm", "job", "lines", "networks", "protocol", "results", "version", "views",
-    },
+    "requested": {"about", "events", "farm", "job", "networks", "results", "views"},
+    "worker": {"errors", "events", "job", "lines", "networks", "protocol", "requested", "version"},
     "serve": {"errors", "io", "networks", "worker"},
     "farm": {
         "converter", "cutlist", "decided", "deciding", "errors", "events", "frames", "hook", "io", "job", "lazy",

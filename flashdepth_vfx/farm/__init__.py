@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from flashdepth_vfx.lazy import public_names
 
 if TYPE_CHECKING:
+    from flashdepth_vfx.farm.at_once import render_shot as render_shot
     from flashdepth_vfx.farm.costs import PlanEstimate as PlanEstimate
     from flashdepth_vfx.farm.costs import estimate as estimate
     from flashdepth_vfx.farm.deadline import write_deadline as write_deadline
@@ -56,6 +57,7 @@ _HOME = {
     "estimate": "costs",
     "openjd_template": "openjd",
     "plan": "planning",
+    "render_shot": "at_once",
     "run_by_worker": "resident",
     "run_local": "local",
     "run_task": "running",
