@@ -31,7 +31,7 @@ def watch() -> None:
 
 
 def badge(node: nuke.Node) -> str:
-    """In a few words; empty where all is well."""
+    """Whether what is there holds, in a few words; empty where it does."""
     rendered = record_of(node)
     if not rendered:
         return "not rendered"
@@ -39,22 +39,23 @@ def badge(node: nuke.Node) -> str:
         changed = _changed(rendered, made_of(connected_to(node), values_of(node)))
     except HostError:
         changed = [_INPUT]
-    if changed:
-        return f"stale: {', '.join(changed)}"
-    there = rendered.get("there", [])
-    number = nuke.frame() - int(rendered.get("offset", 0))
-    if not any(first <= number <= last for first, last in there):
-        return f"frame {nuke.frame()} is not rendered"
-    return ""
+    return f"stale: {', '.join(changed)}" if changed else ""
 
 
 def show_status(node: nuke.Node, text: str | None = None) -> None:
     """Say in the panel what there is; `text` in place of it."""
-    rendered = record_of(node)
     if text is None:
-        count = sum(last - first + 1 for first, last in rendered.get("there", []))
+        count = sum(last - first + 1 for first, last in record_of(node).get("there", []))
         text = badge(node) or f"{count} frames of {values_of(node)['convention']}"
     node["status"].setValue(text)
+
+
+def _of_frame(node: nuke.Node) -> str:
+    """What is to be said of the frame that is looked at."""
+    rendered = record_of(node)
+    number = nuke.frame() - int(rendered.get("offset", 0))
+    is_there = any(first <= number <= last for first, last in rendered.get("there", []))
+    return "" if is_there else f"frame {nuke.frame()} is not rendered"
 
 
 def _changed(rendered: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -75,7 +76,7 @@ def _autolabel() -> str | None:
     node = nuke.thisNode()
     if not is_ours(node):
         return None
-    said = badge(node)
+    said = badge(node) or _of_frame(node)
     return f"{node.name()}\n{said}" if said else str(node.name())
 
 
