@@ -6,6 +6,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+#: Folders that are no packages, for hosts: they go into the wheel as data.
+PLUGINS = [name for name in ("nuke", "houdini") if (HERE / name).is_dir()]
 
 
 def version() -> str:
@@ -25,13 +27,20 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     # A top-level package called `batch` would collide with others.
-    package_dir={"flashdepth_batch": "batch"},
+    package_dir={
+        "flashdepth_batch": "batch",
+        **{f"flashdepth_plugins.{name}": name for name in PLUGINS},
+    },
     packages=[
         *find_packages(include=["flashdepth_vfx", "flashdepth_vfx.*"]),
         "flashdepth_batch",
         *(f"flashdepth_batch.{name}" for name in find_packages("batch")),
+        *(f"flashdepth_plugins.{name}" for name in PLUGINS),
     ],
-    package_data={"flashdepth_vfx": ["py.typed", "data/*.json", "data/*.safetensors"]},
+    package_data={
+        "flashdepth_vfx": ["py.typed", "data/*.json", "data/*.safetensors"],
+        **{f"flashdepth_plugins.{name}": ["**/*"] for name in PLUGINS},
+    },
     entry_points={"console_scripts": ["flashdepth = flashdepth_batch.main:run"]},
     # Each floor is the oldest that the tests were run with.
     install_requires=[
@@ -58,7 +67,18 @@ setup(
         # Reads cameras of `convert --camera FILE.usd`.
         "usd": ["usd-core>=24.11"],
         # openjd-cli runs the jobs of Open Job Description that are written. Unpinned, pip takes an empty 0.0.0.
-        "test": ["hypothesis", "jsonschema", "openjd-cli==0.8.0", "pytest>=8", "pytest-xdist>=3.6"],
+        # Nuke's and Houdini's type stubs hold the tests' fakes of them; nkparser reads the node's text.
+        "test": [
+            "hypothesis",
+            "jsonschema",
+            "nkparser==0.3.0",
+            "openjd-cli==0.8.0",
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "types-houdini==21.0.512.3",
+            "types-nuke==13.2.8.0",
+            "vermin==1.9.2",
+        ],
         "lint": ["mypy>=1.15", "ruff>=0.11", "types-PyYAML"],
     },
     classifiers=[

@@ -42,6 +42,7 @@ _COMMANDS = (
     "task",
     "run",
     "submit",
+    "nuke",
 )
 #: What a shell says of a program that Ctrl-C ended.
 _ENDED_BY_KEY = 130

@@ -89,6 +89,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "about": {"device", "version", "weights"},
     # What runs in a host: it lies there without the rest of the package.
     "host": set(),
+    "plugins": {"errors", "host"},
     "deciding": {
         "color", "cutplan", "decided", "frames", "job", "networks", "shotcuts", "shotinfo", "shotplan", "stall",
         "views", "viewturn", "waiting",

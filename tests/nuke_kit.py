@@ -73,7 +73,9 @@ def start_nuke(
 
 
 def _forget() -> None:
-    for name in [n for n in sys.modules if n.split(".")[0] in ("nuke", "flashdepth_nuke", "flashdepth_host")]:
+    for name in [
+        n for n in sys.modules if n.split(".")[0] in ("nuke", "flashdepth_nuke", "flashdepth_host")
+    ]:
         del sys.modules[name]
 
 

@@ -59,7 +59,9 @@ def test_overscan_and_windows_are_the_plates_own(start_nuke: Start, tmp_path: Pa
         rgb = np.random.default_rng(frame).random((96, 128, 3))
         write_plate(tmp_path / f"over/shot_{frame:04d}.exr", rgb, **windows)
     session = start_nuke()
-    read = session.nuke.create("Read", "Read1", file=str(tmp_path / "over/shot_%04d.exr"), first=1, last=2)
+    read = session.nuke.create(
+        "Read", "Read1", file=str(tmp_path / "over/shot_%04d.exr"), first=1, last=2
+    )
     node = session.node(read)
     session.render(node)
     out = picture_of(node, 2)
@@ -97,7 +99,9 @@ def test_cancel_leaves_whole_frames_and_render_goes_on(start_nuke: Start) -> Non
     assert nuke.label_of(node) == "FlashDepth1\nframe 1040 is not rendered"
     for name in left:
         assert np.isfinite(_depth(session.folder / "plates/depth" / name)).all()
-    whole = session.node(node.input(0), name="Whole", file=str(session.folder / "whole/d_v001.####.exr"))
+    whole = session.node(
+        node.input(0), name="Whole", file=str(session.folder / "whole/d_v001.####.exr")
+    )
     session.render(node)
     session.render(whole)
     for frame in range(1001, 1041):
@@ -131,7 +135,9 @@ def test_two_nodes_at_once_share_a_worker(start_nuke: Start) -> None:
     session = start_nuke()
     read = session.read(3)
     one = session.node(read, name="One", file=str(session.folder / "one/d_v001.####.exr"))
-    two = session.node(read, name="Two", file=str(session.folder / "two/d_v001.####.exr"), convention="z")
+    two = session.node(
+        read, name="Two", file=str(session.folder / "two/d_v001.####.exr"), convention="z"
+    )
     session.nuke.press(one, "render")
     session.render(two)
     assert len(session.depth_files("one")) == len(session.depth_files("two")) == 3

@@ -18,6 +18,10 @@ import flashdepth_vfx
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = sorted((ROOT / "flashdepth_vfx").rglob("*.py"))
 COMMAND = sorted((ROOT / "batch").rglob("*.py"))
+#: What runs in a host's Python: the plugins, and what they share.
+IN_HOSTS = sorted(
+    p for name in ("nuke", "houdini", "flashdepth_vfx/host") for p in (ROOT / name).rglob("*.py")
+)
 AROUND = sorted(
     p for name in ("tests", "examples", "benchmarks") for p in (ROOT / name).rglob("*.py")
 )
@@ -96,6 +100,24 @@ def test_what_reads_files_knows_no_torch(name: str) -> None:
         assert "torch" not in strangers_of(path), path
 
 
+def test_what_runs_in_a_host_needs_the_standard_library_and_the_host_alone() -> None:
+    for path in IN_HOSTS:
+        alien = strangers_of(path) - set(sys.stdlib_module_names)
+        plugin = path.relative_to(ROOT).parts[0]
+        ours = {"nuke": {"nuke", "flashdepth_host", "flashdepth_nuke"}}.get(plugin, set())
+        assert alien <= ours, path
+        assert not rooms_of(path), f"{path}: the rest of the package is not there in a host"
+
+
+@pytest.mark.parametrize("path", IN_HOSTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_what_runs_in_a_host_runs_in_python_3_9(path: Path) -> None:
+    vermin = pytest.importorskip("vermin")
+    text = path.read_text(encoding="utf-8")
+    ast.parse(text, feature_version=(3, 9))
+    found = vermin.visit(text)
+    assert found.minimum_versions()[1] <= (3, 9), found.output_text()
+
+
 def test_state_takes_of_io_only_how_to_write_whole_files() -> None:
     (path,) = room("state")
     taken = {m for m in imports_of(path) if m.startswith("flashdepth_vfx.io")}
@@ -168,7 +190,7 @@ def _loaded_with(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "path", [*LIBRARY, *COMMAND, *AROUND], ids=lambda p: str(p.relative_to(ROOT))
+    "path", sorted({*LIBRARY, *COMMAND, *AROUND, *IN_HOSTS}), ids=lambda p: str(p.relative_to(ROOT))
 )
 def test_rooms_are_small(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

@@ -46,18 +46,18 @@ def install(plugin: Path, into: Path, command: Sequence[str], *, link: bool = Fa
         beside.rename(into)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
-        raise Refusal(f"{into}: cannot be written ({error.strerror or error})") from error
+        raise Refusal(f"cannot be written ({error.strerror or error})") from error
     return into
 
 
 def uninstall(into: Path) -> None:
     """Take an installed plugin away. Raises `Refusal` for a folder that is none."""
     if not (into / MARK).is_file():
-        raise Refusal(f"{into}: no plugin was installed there (it has no {MARK})")
+        raise Refusal(f"no plugin was installed there (it has no {MARK})")
     try:
         _take_away(into)
     except OSError as error:
-        raise Refusal(f"{into}: cannot be taken away ({error.strerror or error})") from error
+        raise Refusal(f"cannot be taken away ({error.strerror or error})") from error
 
 
 def _put(source: Path, target: Path, *, link: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flashdepth_host.errors import HostError, Refusal
+from flashdepth_host.errors import Refusal
 from flashdepth_host.shot import output_of, request_of
 from flashdepth_host.submit import submit_shot
 
@@ -15,6 +15,7 @@ from .knobs import anchors_of, values_of
 from .plates import connected_to, with_frames
 from .reading import made_of, point_at
 from .rendering import PLUGIN, frames_asked
+from .saying import said
 from .threads import has_screen, one_undo_step
 
 __all__ = ["submit"]
@@ -24,15 +25,10 @@ PLATES_SCRIPT = "write_plates.py"
 PLATES_LICENCE = "nuke_r"
 
 
+@said
 def submit(node: nuke.Node) -> None:
     """Write the job, and say where it is and how it is started."""
-    try:
-        told = _submitted(node)
-    except HostError as error:
-        if not has_screen():
-            raise RuntimeError(f"{node.fullName()}: {error}") from error
-        nuke.message(f"{node.name()}: {error}")
-        return
+    told = _submitted(node)
     nuke.tprint(told)
     if has_screen():
         nuke.message(told)

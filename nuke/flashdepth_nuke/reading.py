@@ -16,6 +16,7 @@ import nuke
 from . import assumptions as nuke_has
 from .knobs import file_of, values_of
 from .plates import Connected, connected_to
+from .saying import said
 from .threads import one_undo_step
 
 __all__ = ["bake", "point_at", "record_of", "reload"]
@@ -30,6 +31,7 @@ _ON_ERROR = {
 }
 
 
+@said
 def reload(node: nuke.Node) -> None:
     """Look again which frames are on disk. Raises `Refusal`."""
     with one_undo_step("FlashDepth reload"):
@@ -85,6 +87,7 @@ def made_of(connected: Connected, values: dict[str, Value]) -> dict[str, Any]:
     }
 
 
+@said
 def bake(node: nuke.Node) -> nuke.Node:
     """The node as a Read of its depth and a Copy, beside it and connected as it is. Raises `Refusal`."""
     if not record_of(node):

@@ -20,6 +20,7 @@ from .badge import show_status
 from .knobs import anchors_of, values_of
 from .plates import Connected, connected_to, with_frames, write_plates
 from .reading import made_of, point_at, record_of
+from .saying import said, say
 from .threads import has_screen, later_on_main, one_undo_step
 
 __all__ = ["PLUGIN", "SESSION", "cancel", "frames_asked", "render", "version_up"]
@@ -44,16 +45,13 @@ class _Render:
 _under_way: dict[str, _Render] = {}
 
 
+@said
 def render(node: nuke.Node, *, overwrite: bool = False) -> None:
     """Render what is not there. With a GUI it comes back at once; without, when all is there.
 
     Raises `RuntimeError` without a GUI; with one, whatever is wrong is said in a message.
     """
-    try:
-        asked = _asked(node, overwrite=overwrite)
-    except HostError as error:
-        _say(node, error)
-        return
+    asked = _asked(node, overwrite=overwrite)
     name = node.fullName()
     _under_way[name] = asked
     show_status(node, "starting the renderer")
@@ -72,14 +70,11 @@ def cancel(node: nuke.Node) -> None:
         asked.stop.set()
 
 
+@said
 def version_up(node: nuke.Node) -> None:
     """The next version in `file`."""
-    try:
-        name = node["file"].value() or output_of(values_of(node), connected_to(node).plates)
-        following = next_version(name)
-    except HostError as error:
-        _say(node, error)
-        return
+    name = node["file"].value() or output_of(values_of(node), connected_to(node).plates)
+    following = next_version(name)
     with one_undo_step("FlashDepth version up"):
         node["file"].setValue(following)
 
@@ -173,7 +168,7 @@ def _ended(asked: _Render, error: HostError | None) -> None:
     if isinstance(error, RenderCancelled):
         show_status(asked.node, "stopped; Render goes on from here")
     elif error is not None:
-        _say(asked.node, error)
+        say(asked.node, error)
 
 
 def _take_in(asked: _Render) -> None:
@@ -190,11 +185,3 @@ def _line_of(message: dict[str, Any]) -> str:
 def _print(line: str) -> None:
     if line:
         nuke.tprint(f"FlashDepth: {line}")
-
-
-def _say(node: nuke.Node, error: HostError) -> None:
-    """To a person where one is there, else as an error that ends a script."""
-    if not has_screen():
-        raise RuntimeError(f"{node.fullName()}: {error}") from error
-    show_status(node, str(error).partition("\n")[0])
-    nuke.message(f"{node.name()}: {error}")

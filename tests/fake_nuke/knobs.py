@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class Knob:
     def getValue(self) -> Any:
         return self._value
 
-    def setValue(self, val: Any) -> bool:
+    def setValue(self, val: Any, /) -> bool:
         value = self.checked(val)
         self._node.fake.edit(f"{self._node.name()}.{self._name}")
         self._value = value
@@ -56,7 +55,7 @@ class String_Knob(Knob):
 class Text_Knob(Knob):
     """Words in a panel: setting them is no edit of the script."""
 
-    def setValue(self, val: Any) -> bool:
+    def setValue(self, val: Any, /) -> bool:
         self._node.fake.edit_of_panel()
         self._value = self.checked(val)
         return True
@@ -127,10 +126,10 @@ class Double_Knob(Knob):
 class XY_Knob(Knob):
     default = (0.0, 0.0)
 
-    def value(self, n: int) -> float:  # type: ignore[override]
+    def value(self, n: int, /) -> float:  # type: ignore[override]
         return float(self._value[n])
 
-    def setValue(self, val: Any, chan: int) -> bool:  # type: ignore[override]
+    def setValue(self, val: Any, chan: int, /) -> bool:  # type: ignore[override]
         self._node.fake.edit(f"{self._node.name()}.{self._name}")
         self._value = tuple(float(val) if n == chan else old for n, old in enumerate(self._value))
         return True
@@ -180,8 +179,3 @@ USER_KNOBS: dict[int, type[Knob]] = {
     22: PyScript_Knob,
     26: Text_Knob,
 }
-
-
-def folder_of(path: str) -> Path:
-    """Where a file goes."""
-    return Path(path).parent

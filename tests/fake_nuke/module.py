@@ -153,7 +153,7 @@ class FakeNuke:
             root=lambda: self.root,
             views=lambda: list(self.view_names),
             frame=lambda: self.frame,
-            tprint=lambda text: self.printed.append(text),
+            tprint=lambda text, /: self.printed.append(text),
             message=self._message,
             ask=self._ask,
             execute=self._execute,
@@ -162,8 +162,8 @@ class FakeNuke:
             thisKnob=lambda: self._this[-1][1],
             toNode=lambda s: self.nodes.get(s),
             scriptOpen=self._open,
-            addAutolabel=lambda call, nodeClass: self.labels.append(call),
-            addKnobChanged=lambda call, nodeClass: self.changes.append(call),
+            addAutolabel=lambda call, *, nodeClass: self.labels.append(call),
+            addKnobChanged=lambda call, *, nodeClass: self.changes.append(call),
             menu=self._menu,
         )
         return module

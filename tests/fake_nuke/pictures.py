@@ -82,7 +82,9 @@ def _read(read: Node, frame: int) -> Picture:
     )
     number = min(max(number, first), last)
     pattern = read["file"].getEvaluatedValue()
-    path = Path(pattern % number if "%" in pattern else pattern)
+    # A relative name begins in the project's folder.
+    folder = Path(read.fake.root["project_directory"].value())
+    path = folder / (pattern % number if "%" in pattern else pattern)
     if black or not path.is_file():
         if black or read["on_error"].value() == "black":
             return Picture({}, None)
