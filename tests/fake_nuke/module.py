@@ -13,7 +13,7 @@ from typing import Any
 from .gizmo import Gizmo, UserKnob, read_gizmo
 from .knobs import USER_KNOBS, Enumeration_Knob, Knob
 from .nodes import Group, Node, Root
-from .pictures import write_pictures
+from .pictures import picture_of, write_pictures
 
 _TAB = 20
 
@@ -152,7 +152,10 @@ class FakeNuke:
             ),
             root=lambda: self.root,
             views=lambda: list(self.view_names),
-            frame=lambda: self.frame,
+            frame=self._frame,
+            sample=lambda node, channel, x, y: picture_of(node, self.frame).at(channel, x, y),
+            createNode=self._create_node,
+            NUKE_VERSION_STRING="a fake",
             tprint=lambda text, /: self.printed.append(text),
             message=self._message,
             ask=self._ask,
@@ -190,6 +193,13 @@ class FakeNuke:
     def _undo_on(self) -> None:
         self._disabled -= 1
         assert self._disabled >= 0
+
+    def _frame(self, f: int | None = None) -> int:
+        self.frame = self.frame if f is None else f
+        return self.frame
+
+    def _create_node(self, typ: str, *, inpanel: bool) -> Node:
+        return self._made(typ, {})
 
     def _made(self, kind: str, knobs: dict[str, Any]) -> Node:
         self.edit(f"new {kind}")
