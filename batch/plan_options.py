@@ -11,7 +11,7 @@ from flashdepth_vfx import farm
 
 from .job_options import HOOK
 from .jobs import jobs_from, planned_options
-from .options import text, word
+from .options import DISTANCES, text, word
 
 __all__ = ["plan_from", "plan_options"]
 
@@ -60,7 +60,7 @@ _MACHINE = (
 
 def plan_options(command: Command) -> Command:
     """Add INPUT... and everything that a plan is made of."""
-    for option in reversed((*_PLAN, *_MACHINE)):
+    for option in reversed((*_PLAN, *DISTANCES, *_MACHINE)):
         command = option(command)
     return planned_options(command)
 
@@ -76,5 +76,14 @@ def plan_from(job: TextIO | None, inputs: tuple[str, ...], given: dict[str, Any]
     }
     if (word := given.pop("device_class")) is not None:
         machine["device"] = word
+    how["known"] = _known(given)
     jobs = jobs_from(job, inputs, given)
     return farm.plan(jobs, requirements=farm.Requirements(**machine), **how)
+
+
+def _known(given: dict[str, Any]) -> farm.Known | None:
+    """The distances that were given, which are taken out of it."""
+    anchors, near, far = (given.pop(name) for name in ("anchors", "near", "far"))
+    if not anchors and near is None and far is None:
+        return None
+    return farm.Known(anchors, near, far)

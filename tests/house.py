@@ -99,9 +99,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "worker": {"errors", "events", "job", "lines", "networks", "protocol", "requested", "version"},
     "serve": {"errors", "io", "networks", "worker"},
     "farm": {
-        "converter", "cutlist", "decided", "deciding", "errors", "events", "frames", "hook", "io", "job", "lazy",
-        "networks", "outputs", "results", "review", "settings", "shotfolder", "serve", "shotinfo", "views",
-        "viewturn", "weights", "workers",
+        "calibration", "converter", "cutlist", "decided", "deciding", "errors", "events", "frames", "hook", "io",
+        "job", "lazy", "networks", "outputs", "results", "review", "settings", "shotfolder", "serve", "shotinfo",
+        "views", "viewturn", "weights", "workers",
     },
     # It looks at what is on disk, and knows no network.
     "review": {

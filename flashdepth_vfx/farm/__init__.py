@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.farm.deadline import write_deadline as write_deadline
     from flashdepth_vfx.farm.deadline_cloud import write_deadline_cloud as write_deadline_cloud
     from flashdepth_vfx.farm.hands import devices_here as devices_here
+    from flashdepth_vfx.farm.known import Known as Known
     from flashdepth_vfx.farm.local import LocalResult as LocalResult
     from flashdepth_vfx.farm.local import run_local as run_local
     from flashdepth_vfx.farm.modes import Mode as Mode
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 _HOME = {
     "FarmPlan": "tasks",
     "Kind": "tasks",
+    "Known": "known",
     "LocalResult": "local",
     "MeasuredTimes": "times",
     "Mode": "modes",

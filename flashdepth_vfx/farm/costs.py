@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from flashdepth_vfx.farm.dealing import view_list
+from flashdepth_vfx.farm.naming import view_list
 from flashdepth_vfx.farm.tasks import FarmPlan, Kind, PlannedShot, Task
 from flashdepth_vfx.farm.times import MeasuredTimes
 from flashdepth_vfx.frames import FrameRange

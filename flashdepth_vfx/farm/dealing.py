@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from flashdepth_vfx.cutlist import read_cuts
 from flashdepth_vfx.errors import FlashDepthError, PlanError
+from flashdepth_vfx.farm.known import Known, converted_apart
 from flashdepth_vfx.farm.modes import Mode
+from flashdepth_vfx.farm.naming import view_list
 from flashdepth_vfx.farm.tasks import Kind, PlannedShot, ShotPage, Task
 from flashdepth_vfx.frames import FrameRange
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.job import ConvertJob, RenderJob
 from flashdepth_vfx.outputs import output_sequence
-from flashdepth_vfx.settings import NORMALISED, Convention
 from flashdepth_vfx.viewturn import stands_for_view
 
-__all__ = ["DealtShot", "Rules", "view_list"]
+__all__ = ["DealtShot", "Rules"]
 
-#: Where depth lies that is yet to be normalised, beside what was asked for.
-_BEFORE_RANGE = "inverse_z"
 #: What a reviewer opens.
 _PAGE = "report.html"
-_SEVERAL = re.compile(r"\s*,\s*")
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,7 @@ class Rules:
     chunk_frames: int
     report: bool
     hook: str | None = None
+    known: Known | None = None
 
 
 class DealtShot:
@@ -44,7 +42,7 @@ class DealtShot:
     def __init__(self, job: RenderJob, reader: PlateReader, name: str, rules: Rules) -> None:
         self.notes: list[str] = []
         self._rules, self._name, self._reader = rules, name, reader
-        job, convert = _normalised_apart(job, reader)
+        job, convert = converted_apart(job, reader, rules.known)
         self._job = job
         self._frames = self._wanted()
         # Cut lists are read once, not for each view.
@@ -175,34 +173,6 @@ class DealtShot:
                 " again, to spread its takes"
             )
         return found or ()
-
-
-def view_list(asked: str | None) -> tuple[str, ...]:
-    """The names in `--view left,right`; one empty one where none is asked for."""
-    return tuple(_SEVERAL.split((asked or "").strip()))
-
-
-def _normalised_apart(job: RenderJob, reader: PlateReader) -> tuple[RenderJob, ConvertJob | None]:
-    """A job whose range is that of the whole shot is a render of 1/Z, and a conversion after it."""
-    convention = job.settings.convention
-    if convention not in NORMALISED:
-        return job, None
-    view = view_list(job.shot.view)[0] or None
-    asked = output_sequence(job.output, reader, view, "_depth")
-    output = (
-        job.output if Path(job.output).suffix else str(Path(job.output) / Path(asked.pattern).name)
-    )
-    between = str(Path(output).parent / _BEFORE_RANGE / Path(output).name)
-    convert = ConvertJob(
-        input=between,
-        output=output,
-        convention=convention,
-        depth_layer=job.settings.depth_layer,
-        compression=job.settings.compression,
-        view=job.shot.view,
-    )
-    settings = replace(job.settings, convention=Convention.INVERSE_Z)
-    return replace(job, output=between, settings=settings), convert
 
 
 def _decided_cuts(job: RenderJob, reader: PlateReader, view: str | None) -> tuple[int, ...] | None:

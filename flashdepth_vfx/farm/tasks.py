@@ -37,7 +37,7 @@ class Kind(StrEnum):
     #: Canvas, cuts, exposure and kernels, once for the tasks after it.
     DECIDE = "decide"
     RENDER = "render"
-    #: The range of the whole shot, and depth normalised to it.
+    #: The range or the scale of the whole shot, and depth that has it.
     CONVERT = "convert"
     #: A page about the shot, once all of it is there.
     REPORT = "report"
