@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from flashdepth_vfx.calibration import Anchor
-from flashdepth_vfx.errors import CalibrationError, PlanError
+from flashdepth_vfx.errors import CalibrationError, PlanError, UsageError
 from flashdepth_vfx.farm.naming import view_list
 from flashdepth_vfx.frames import FrameRange
 from flashdepth_vfx.io.contract import PlateReader
@@ -40,6 +43,16 @@ class Known:
             Anchor.parse(text)
         if len(self.anchors) == 1:
             raise CalibrationError("one distance tells no scale and shift: give two or more")
+
+    @classmethod
+    def from_dict(cls, plain: Any) -> Known:
+        """From plain JSON values. Raises `PlanError`, or what the distances deserve."""
+        try:
+            return msgspec.convert(plain, cls)
+        except msgspec.ValidationError as wrong:
+            if isinstance(wrong.__cause__, UsageError):
+                raise wrong.__cause__ from None
+            raise PlanError(f"no known distances: {wrong}") from wrong
 
 
 def converted_apart(
