@@ -11,7 +11,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from .gizmo import Gizmo, UserKnob, read_gizmo
-from .knobs import USER_KNOBS, Enumeration_Knob, Knob
+from .knobs import USER_KNOBS, Enumeration_Knob, Knob, Script_Knob
 from .nodes import Group, Node, Root
 from .pictures import picture_of, write_pictures
 
@@ -139,6 +139,8 @@ class FakeNuke:
             Group=Group,
             Knob=Knob,
             XY_Knob=USER_KNOBS[12],
+            File_Knob=USER_KNOBS[2],
+            Script_Knob=Script_Knob,
             ProgressTask=self._progress,
             Undo=SimpleNamespace(
                 begin=self._undo_begin,
