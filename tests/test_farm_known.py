@@ -88,7 +88,10 @@ def refused(folder: Path) -> Iterator[tuple[Any, str]]:
     yield lambda: Known(), "no distance is known"
     yield lambda: Known(("1,2,3",)), "anchor '1,2,3': write it as"
     yield lambda: Known(("1,2,3=4",)), "give two or more"
-    yield lambda: plan([job, other], known=Known(ANCHORS)), "of one shot, and 2 are planned"
+    yield (
+        lambda: plan([job, other], known=Known(ANCHORS)),
+        "known distances: for one shot, and 2 are planned",
+    )
     yield lambda: plan(job, known=Known(near=2)), "--near and --far go together"
     yield lambda: plan(job, known=Known(near=9, far=2)), "0 < near < far"
     yield lambda: plan(job, known=Known(near=2, far=float("inf"))), "--far inf calibrates nothing"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.farm.openjd import write_openjd as write_openjd
     from flashdepth_vfx.farm.paths import PathMapping as PathMapping
     from flashdepth_vfx.farm.planning import plan as plan
+    from flashdepth_vfx.farm.plates import PlatesStep as PlatesStep
     from flashdepth_vfx.farm.resident import run_by_worker as run_by_worker
     from flashdepth_vfx.farm.running import run_task as run_task
     from flashdepth_vfx.farm.simulation import Simulated as Simulated
@@ -51,6 +52,7 @@ _HOME = {
     "PathMapping": "paths",
     "PlanEstimate": "costs",
     "PlannedShot": "tasks",
+    "PlatesStep": "plates",
     "Requirements": "tasks",
     "ShotPage": "tasks",
     "Simulated": "simulation",

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import UNSET
+
 from flashdepth_vfx.cutlist import read_cuts
 from flashdepth_vfx.errors import FlashDepthError, PlanError
 from flashdepth_vfx.farm.known import Known, converted_apart
 from flashdepth_vfx.farm.modes import Mode
 from flashdepth_vfx.farm.naming import view_list
+from flashdepth_vfx.farm.plates import PlatesStep
 from flashdepth_vfx.farm.tasks import Kind, PlannedShot, ShotPage, Task
 from flashdepth_vfx.frames import FrameRange
 from flashdepth_vfx.io.contract import PlateReader
@@ -34,6 +37,7 @@ class Rules:
     report: bool
     hook: str | None = None
     known: Known | None = None
+    plates: PlatesStep | None = None
 
 
 class DealtShot:
@@ -57,15 +61,15 @@ class DealtShot:
             convert=convert,
             report=self._page(convert) if rules.report else None,
             hook=rules.hook,
+            plates=rules.plates or UNSET,
         )
 
     def tasks(self) -> Iterator[Task]:
         """In order."""
         name, done = self._name, []
-        first: tuple[str, ...] = ()
-        if self.shot.decided:
-            yield Task(id=f"{name}.decide", shot=name, kind=Kind.DECIDE)
-            first = (f"{name}.decide",)
+        before_all = tuple(self._first())
+        yield from before_all
+        first = tuple(task.id for task in before_all[-1:])
         before: dict[tuple[str | None, int], str] = {}
         # The first frame of the part after each; another view begins at the head again.
         ahead = (part[0] for _, (_, part) in self._parts[1:])
@@ -85,6 +89,15 @@ class DealtShot:
             before[view, take] = task_id
             done.append(task_id)
         yield from self._last(tuple(done))
+
+    def _first(self) -> Iterator[Task]:
+        name = self._name
+        needs: tuple[str, ...] = ()
+        if self._rules.plates is not None:
+            needs = (f"{name}.{Kind.PLATES}",)
+            yield Task(id=needs[0], shot=name, kind=Kind.PLATES, frames=self._job.frames)
+        if self.shot.decided:
+            yield Task(id=f"{name}.{Kind.DECIDE}", shot=name, kind=Kind.DECIDE, needs=needs)
 
     def _last(self, needs: tuple[str, ...]) -> Iterator[Task]:
         name = self._name
@@ -165,6 +178,12 @@ class DealtShot:
         if asked not in (None, "auto"):
             return read_cuts(Path(str(asked)).expanduser(), first, last)
         if asked is None and not self._reader.sequential:
+            return ()
+        if self._rules.plates is not None:
+            self.notes.append(
+                f"{self._name}: its cuts are not known before its plates are made; they are found then, and its takes"
+                " are not spread"
+            )
             return ()
         found = _decided_cuts(self._job, self._reader, self._views()[0])
         if found is None:
