@@ -133,6 +133,12 @@ def test_the_command_is_found_in_this_order(tmp_path: Path) -> None:
         find_command(plugin, {"FLASHDEPTH_COMMAND": str(plugin / "none")})
 
 
+def test_in_a_checkout_it_is_the_checkouts_own() -> None:
+    if not (ROOT / ".venv/bin/flashdepth").is_file():
+        pytest.skip("this checkout has no environment of its own")
+    assert find_command(PLUGIN, {"PATH": ""}) == [str(ROOT / ".venv/bin/flashdepth")]
+
+
 def test_the_hosts_libraries_stay_with_the_host() -> None:
     given = {
         "PATH": "p",
