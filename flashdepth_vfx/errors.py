@@ -27,7 +27,7 @@
     ├── WorkerError                  exit 75: a resident worker is not there, or went away
     ├── StallError                   exit 75: nothing moved for too long
     ├── HookError                    what a facility runs after publishing failed
-    ├── HostError                    the command that makes the plates failed
+    ├── PlatesStepError              the command that makes the plates failed
     ├── FrameOrderError              the engine was given a frame out of order
     └── Interrupted                  exit 143: stopped by a signal after saving the state
 
@@ -50,7 +50,6 @@ __all__ = [
     "FrameOrderError",
     "FrameRangeError",
     "HookError",
-    "HostError",
     "Interrupted",
     "LatePlateError",
     "LeaseError",
@@ -63,6 +62,7 @@ __all__ = [
     "PlanError",
     "PlateError",
     "PlateSizeError",
+    "PlatesStepError",
     "SettingsError",
     "StallError",
     "StateError",
@@ -273,7 +273,7 @@ class HookError(FlashDepthError):
         super().__init__(f"--hook {hook}: {' '.join(reason.split())}; the depth is there")
 
 
-class HostError(FlashDepthError):
+class PlatesStepError(FlashDepthError):
     """The command that makes the plates of a shot could not be started, or failed."""
 
     def __init__(self, program: str, reason: str) -> None:
