@@ -5,6 +5,7 @@ picture ─▶ push ─▶ depth          a webcam loop is these two lines, and 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from flashdepth_vfx.assembly import canvas_for, engine_for
 from flashdepth_vfx.color import plan_color
 from flashdepth_vfx.engine import DepthEngine
 from flashdepth_vfx.errors import PlateSizeError, SettingsError
+from flashdepth_vfx.manifest import FrameRecord, frame_block
 from flashdepth_vfx.model.attention import record_of
 from flashdepth_vfx.networks import Network, Networks
 from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader, Window
@@ -56,6 +58,7 @@ class DepthStream:
         self._frame = first_frame
         self._engine: DepthEngine | None = None
         self._facts: tuple[Any, ...] = ()
+        self._color = ""
 
     @property
     def next_frame(self) -> int:
@@ -99,9 +102,13 @@ class DepthStream:
             if self._engine is not None:
                 self.reset()
             self._engine, self._facts = self._made(header), facts
+        record = FrameRecord(self._frame, reset=self.state is None)
         depth, self.state = self._engine.step(Plate(header=header, rgb=rgb), self.state)
         self._frame += 1
-        return depth
+        said = frame_block(
+            self._engine.identity, self.settings, self._network.record, self._color, record
+        )
+        return replace(depth, attributes=said)
 
     def reset(self) -> None:
         """Forget the past: the next picture is the first of a take."""
@@ -117,6 +124,7 @@ class DepthStream:
             display_view=settings.display_view,
             exposure=float(settings.exposure_stops),
         )
+        self._color = color.sentence()
         window = header.display_window
         canvas = canvas_for(network, window, header.pixel_aspect, settings.resolution)
         identity = ShotIdentity(
