@@ -26,6 +26,7 @@ _EXAMPLES = """\b
 Examples:
   flashdepth stream rtsp://camera.local/stream -o depth/cam.####.exr
   flashdepth stream rtsp://camera.local/stream --colour look/cam.####.png --near 2 --duration 600
+  flashdepth stream rtsp://camera.local/stream --page 8080
   flashdepth stream take.mov --every-frame --movie take_depth.mov --side-by-side
   flashdepth stream http://host/live.m3u8 --npy arrays/cam.####.npy --max-frames 1000 --json
 
@@ -91,6 +92,11 @@ def _options(command: Command) -> Command:
     show_default=True,
     help="Distance in scene units that is white.",
 )
+@click.option(
+    "--page",
+    metavar="[HOST:]PORT",
+    help="Also a page that shows it as it goes; 0 is any free port. On loopback unless HOST says otherwise.",
+)
 @click.option("--json", "as_json", is_flag=True, help="At the end, how it went as JSON on stdout.")
 @debug_option
 def command(source: str, as_json: bool, **given: Any) -> None:
@@ -98,21 +104,39 @@ def command(source: str, as_json: bool, **given: Any) -> None:
     asked = {name: value for name, value in given.items() if value not in (None, ())}
     places = {name: asked.pop(name, None) for name in ("output", "npy", "png", "colour", "movie")}
     movie = {name: asked.pop(name, None) for name in ("rate", "side_by_side")}
-    near = asked.pop("near")
+    near, page_at = asked.pop("near"), asked.pop("page", None)
     limits = {name: asked.pop(name) for name in _names_of_limits() if name in asked}
     job = live.LiveJob(source=source, settings=RenderSettings(**asked), **limits)
     outputs = list(_outputs(job.settings, places, movie, near))
+    page = _page(job, near, page_at)
+    outputs += [page] if page else []
     if not outputs and not as_json:
         raise click.UsageError(
-            "name an output: -o, --npy, --png, --colour or --movie; or --json to measure"
+            "name an output: -o, --npy, --png, --colour, --movie or --page; or --json to measure"
         )
     with stop_on_signals() as stop, open_status() as status:
-        done = live.stream(
-            job, outputs, stop=stop, tell=status.tell, on_frame=lambda now: status.show(_line(now))
-        )
+        if page is not None:
+            status.tell(f"page: {page.address}")
+
+        def on_frame(now: live.LiveStatus) -> None:
+            status.show(_line(now))
+            if page is not None:
+                page.tell(now)
+
+        done = live.stream(job, outputs, stop=stop, tell=status.tell, on_frame=on_frame)
         status.tell(_line(done))
     if as_json:
         hand_over(json.dumps(done.to_plain()), "the files are there")
+
+
+def _page(job: live.LiveJob, near: float, asked: str | None) -> live.LivePage | None:
+    if asked is None:
+        return None
+    host, _, port = asked.rpartition(":")
+    if not port.isdecimal():
+        raise click.UsageError(f"--page {asked}: write it as PORT or HOST:PORT")
+    shade = live.Shade(job.settings, near)
+    return live.LivePage(job.source, shade, host=host or "127.0.0.1", port=int(port))
 
 
 def _outputs(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.live.outputs import movie_output as movie_output
     from flashdepth_vfx.live.outputs import npy_output as npy_output
     from flashdepth_vfx.live.outputs import png_output as png_output
+    from flashdepth_vfx.live.page import LivePage as LivePage
     from flashdepth_vfx.live.processor import FlashDepthProcessor as FlashDepthProcessor
     from flashdepth_vfx.live.pushing import DepthStream as DepthStream
 
@@ -29,6 +30,7 @@ _HOME = {
     "LiveFrame": "loop",
     "LiveJob": "job",
     "LiveOutput": "loop",
+    "LivePage": "page",
     "LiveStatus": "loop",
     "Shade": "outputs",
     "exr_output": "outputs",
