@@ -1,0 +1,33 @@
+"""Errors, as `hou` has them."""
+
+from __future__ import annotations
+
+import builtins
+
+
+class Error(Exception):
+    """The root."""
+
+
+class OperationFailed(Error):
+    """What was asked for cannot be done."""
+
+
+class OperationInterrupted(Error):
+    """Somebody pressed Escape."""
+
+
+class NodeError(Error):
+    """A node's own."""
+
+
+class PermissionError(Error):  # noqa: A001 - as it is called there
+    """Contents are locked."""
+
+
+class TypeError(Error, builtins.TypeError):  # noqa: A001 - as it is called there
+    """A value of another kind."""
+
+
+class Refused(AssertionError):
+    """What would hang or break a real Houdini."""
