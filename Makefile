@@ -43,6 +43,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	# A plugin by itself, beside what both hosts share: from here the folder nuke would hide Nuke's type stubs.
+	mkdir -p $(VENV)/hosts && ln -sfn $(CURDIR)/flashdepth_vfx/host $(VENV)/hosts/flashdepth_host
+	cd nuke && MYPYPATH=$(abspath $(VENV))/hosts $(abspath $(BIN))/mypy --config-file= --cache-dir $(abspath $(VENV))/hosts/cache \
+		--strict --python-version 3.10 -p flashdepth_nuke
 
 bench: $(INSTALLED)
 	@for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

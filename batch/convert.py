@@ -12,7 +12,7 @@ import flashdepth_vfx
 from flashdepth_vfx import Convention, ConvertJob, SceneUnit, Space
 
 from .debug import debug_option
-from .options import compression_option, flag, number, text, word
+from .options import DISTANCES, compression_option, flag, text, word
 from .signals import stop_on_signals
 from .streams import hand_over, say
 
@@ -54,13 +54,7 @@ _DEPTH = (
     flag("--infinite-sky", help="The sky of z is infinity, and not 10 km."),
 )
 _KNOWN = (
-    click.option(
-        "--anchor",
-        "anchors",
-        multiple=True,
-        metavar="X,Y,FRAME=DISTANCE",
-        help="A measured distance. Two or more.",
-    ),
+    *DISTANCES,
     text(
         "--reference", metavar="PLATES", help="Plates that have known planar distance as a layer."
     ),
@@ -69,12 +63,6 @@ _KNOWN = (
         help=f"Its channel, or layer.  [default: {ConvertJob.reference_layer}]",
     ),
     text("--reference-view", metavar="NAME", help="Its view, of a stereo EXR."),
-    number(
-        "--near",
-        help="How far the nearest of the whole input is, in scene units: with --far it calibrates. For a normalised"
-        " convention, the range's near end.",
-    ),
-    number("--far", help="How far the farthest is; the range's far end."),
     text("--range-file", metavar="FILE", help="A range.json that another conversion left."),
 )
 _FILES = (

@@ -61,7 +61,7 @@ class Cost:
             yield (
                 shot.name,
                 str(shot.frames),
-                f"{shot.width_px}x{shot.height_px}",
+                f"{shot.width_px}x{shot.height_px}{' assumed' if shot.size_is_assumed else ''}",
                 f"{shot.machine_minutes:.1f}",
                 f"{shot.memory_bytes / 2**30:.1f} GiB",
                 f"{shot.device_memory_bytes / 2**30:.1f} GiB",

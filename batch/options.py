@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-__all__ = ["compression_option", "flag", "number", "seconds", "text", "word"]
+__all__ = ["DISTANCES", "compression_option", "flag", "number", "seconds", "text", "word"]
 
 #: As the EXR writer has them, which help must not import: it would load the EXR library.
 _LOSSLESS = ("none", "rle", "zips", "zip", "piz", "htj2k256", "htj2k32", "zstd")
@@ -50,3 +50,21 @@ def compression_option(default: str) -> Any:
         metavar="NAME",
         help=f"Compression of the EXRs: {_COMPRESSIONS_TEXT}.  [default: {default}]",
     )
+
+
+#: What is known of a shot's distances.
+DISTANCES = (
+    click.option(
+        "--anchor",
+        "anchors",
+        multiple=True,
+        metavar="X,Y,FRAME=DISTANCE",
+        help="A measured distance. Two or more.",
+    ),
+    number(
+        "--near",
+        help="How far the nearest of the whole input is, in scene units: with --far it calibrates. For a normalised"
+        " convention, the range's near end.",
+    ),
+    number("--far", help="How far the farthest is; the range's far end."),
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable
 from typing import Any, TextIO, TypeVar
 
@@ -11,7 +13,7 @@ from flashdepth_vfx import farm
 
 from .job_options import HOOK
 from .jobs import jobs_from, planned_options
-from .options import text, word
+from .options import DISTANCES, text, word
 
 __all__ = ["plan_from", "plan_options"]
 
@@ -47,6 +49,19 @@ _PLAN = (
     HOOK,
     click.option("--attempts", type=int, help="Times that a task is tried, at most.  [default: 3]"),
 )
+_PLATES = (
+    text(
+        "--plates-command",
+        metavar="COMMAND",
+        help="What makes the plates first, as a task of its own: a program and its arguments, as one text. Needs"
+        " --frames, and an INPUT that is a frame pattern.",
+    ),
+    text(
+        "--plates-licence",
+        metavar="WORD",
+        help="The farm's word for the licence that --plates-command holds.",
+    ),
+)
 _MACHINE = (
     click.option("--gpus", type=int, help="GPUs of a task.  [default: 0]"),
     click.option("--cpu-cores", type=int, help="Cores of a task.  [default: 2]"),
@@ -60,7 +75,7 @@ _MACHINE = (
 
 def plan_options(command: Command) -> Command:
     """Add INPUT... and everything that a plan is made of."""
-    for option in reversed((*_PLAN, *_MACHINE)):
+    for option in reversed((*_PLAN, *DISTANCES, *_PLATES, *_MACHINE)):
         command = option(command)
     return planned_options(command)
 
@@ -76,5 +91,29 @@ def plan_from(job: TextIO | None, inputs: tuple[str, ...], given: dict[str, Any]
     }
     if (word := given.pop("device_class")) is not None:
         machine["device"] = word
+    how |= {"known": _known(given), "plates": _plates(given)}
     jobs = jobs_from(job, inputs, given)
     return farm.plan(jobs, requirements=farm.Requirements(**machine), **how)
+
+
+def _known(given: dict[str, Any]) -> farm.Known | None:
+    """The distances that were given, which are taken out of it."""
+    anchors, near, far = (given.pop(name) for name in ("anchors", "near", "far"))
+    if not anchors and near is None and far is None:
+        return None
+    return farm.Known(anchors, near, far)
+
+
+def _plates(given: dict[str, Any]) -> farm.PlatesStep | None:
+    """What makes the plates, which is taken out of what was given. Raises `UsageError`."""
+    command, licence = given.pop("plates_command"), given.pop("plates_licence")
+    if command is None:
+        if licence is not None:
+            raise click.UsageError("--plates-licence is that of a --plates-command: give both")
+        return None
+    try:
+        # A backslash is part of a path on Windows.
+        words = shlex.split(command, posix=os.name == "posix")
+    except ValueError as wrong:
+        raise click.UsageError(f"--plates-command {command}: {wrong}") from wrong
+    return farm.PlatesStep(tuple(words), licence or "")

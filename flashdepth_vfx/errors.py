@@ -27,6 +27,7 @@
     ├── WorkerError                  exit 75: a resident worker is not there, or went away
     ├── StallError                   exit 75: nothing moved for too long
     ├── HookError                    what a facility runs after publishing failed
+    ├── HostError                    the command that makes the plates failed
     ├── FrameOrderError              the engine was given a frame out of order
     └── Interrupted                  exit 143: stopped by a signal after saving the state
 
@@ -49,6 +50,7 @@ __all__ = [
     "FrameOrderError",
     "FrameRangeError",
     "HookError",
+    "HostError",
     "Interrupted",
     "LatePlateError",
     "LeaseError",
@@ -237,10 +239,7 @@ class StateMismatchError(StateError):
 
 
 class WorkerError(FlashDepthError):
-    """A resident worker is not there, or went away. Exit 75: with another one the same command can succeed.
-
-    `path` is the file that tells of it.
-    """
+    """A resident worker, told of by `path`, is not there, or went away. Exit 75: with another one it can succeed."""
 
     exit_code = 75
 
@@ -272,6 +271,14 @@ class HookError(FlashDepthError):
     def __init__(self, hook: str, reason: str) -> None:
         self.hook = hook
         super().__init__(f"--hook {hook}: {' '.join(reason.split())}; the depth is there")
+
+
+class HostError(FlashDepthError):
+    """The command that makes the plates of a shot could not be started, or failed."""
+
+    def __init__(self, program: str, reason: str) -> None:
+        self.program = program
+        super().__init__(f"{program}: {' '.join(reason.split())}; its plates are not all there")
 
 
 class FrameOrderError(FlashDepthError):

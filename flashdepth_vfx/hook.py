@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from flashdepth_vfx.errors import HookError
 from flashdepth_vfx.frames import FrameSequence
+from flashdepth_vfx.program import run_program
 
 __all__ = ["manifests_beside", "run_hook"]
 
-_LAST_WORDS = 500
-
 
 def run_hook(hook: str, manifests: Sequence[Path]) -> None:
-    """Run `hook MANIFEST...` and wait for it. It is given nothing to read, and what it says goes to stderr.
+    """Run `hook MANIFEST...` and wait for it. It is given nothing to read, and of what it says the last words are in
+    the error.
 
     Raises `HookError` where it cannot be started, or ends with anything but 0. Depth stays as it is.
     """
-    try:
-        ended = subprocess.run(
-            [hook, *map(str, manifests)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-    except OSError as error:
-        raise HookError(hook, f"cannot be started ({error.strerror or error})") from error
-    if ended.returncode:
-        said = ended.stdout.strip()[-_LAST_WORDS:]
-        raise HookError(hook, f"ended with {ended.returncode}{': ' if said else ''}{said}")
+    run_program([hook, *map(str, manifests)], partial(HookError, hook))
 
 
 def manifests_beside(sequences: Iterable[FrameSequence]) -> tuple[Path, ...]:

@@ -46,10 +46,11 @@ class Task(_Message, tag="task"):
 
 
 class Shot(_Message, tag="shot"):
-    """Render `job`, and convert what needs the whole shot."""
+    """Render `job`, and convert what needs the whole shot; `known` is the JSON form of the `Known` distances."""
 
     id: str
     job: dict[str, Any]
+    known: dict[str, Any] | None = None
 
 
 class About(_Message, tag="about"):

@@ -34,15 +34,20 @@ def render_work(plain: dict[str, Any]) -> Work:
     return work
 
 
-def shot_work(plain: dict[str, Any]) -> Work:
-    """A render, and what is made of the whole shot. Raises `UsageError` for a job that cannot be read."""
+def shot_work(plain: dict[str, Any], known: dict[str, Any] | None) -> Work:
+    """A render, and what is made of the whole shot. Raises `UsageError` for what cannot be read."""
+    from flashdepth_vfx.farm import Known
+
     job = RenderJob.from_dict(plain)
+    distances = None if known is None else Known.from_dict(known)
 
     def work(observer: Observer, stop: threading.Event, networks: Networks) -> dict[str, Any]:
         from flashdepth_vfx.farm import render_shot
 
         told = _teller(observer)
-        return render_shot(job, observer=observer, tell=told, stop=stop, networks=networks)
+        return render_shot(
+            job, known=distances, observer=observer, tell=told, stop=stop, networks=networks
+        )
 
     return work
 

@@ -202,8 +202,8 @@ class Worker:
                 self._enqueue(_Asked(id_, render_work(job)))
             case Task(id=id_, plan=plan, task=task):
                 self._enqueue(_Asked(id_, task_work(plan, task)))
-            case Shot(id=id_, job=job):
-                self._enqueue(_Asked(id_, shot_work(job)))
+            case Shot(id=id_, job=job, known=known):
+                self._enqueue(_Asked(id_, shot_work(job, known)))
             case About(id=id_):
                 self._enqueue(_Asked(id_, about_work))
             case Cancel(id=id_):

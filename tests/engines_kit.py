@@ -116,7 +116,7 @@ proc Task {title args} {
 }
 proc Instance title { told instance $title }
 proc RemoteCmd {launch args} {
-    options {-service -atleast -atmost -retryrc -envkey} $args
+    options {-service -atleast -atmost -retryrc -envkey -tags} $args
     foreach word $launch { told word $word }
     told retry [dict get $args -retryrc]
 }

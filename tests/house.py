@@ -83,7 +83,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "shotsteps": {"cutplan", "errors", "io", "job", "schedule", "state"},
     "decided": {"errors", "io", "settings", "shotfolder", "state"},
     "before": {"decided", "io", "job", "model", "resume", "shotfolder", "state"},
-    "hook": {"errors", "frames"},
+    "program": {"errors"},
+    "hook": {"errors", "frames", "program"},
     "facility": {"errors", "job", "settings"},
     "wording": {"job", "settings"},
     "about": {"device", "version", "weights"},
@@ -99,9 +100,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "worker": {"errors", "events", "job", "lines", "networks", "protocol", "requested", "version"},
     "serve": {"errors", "io", "networks", "worker"},
     "farm": {
-        "converter", "cutlist", "decided", "deciding", "errors", "events", "frames", "hook", "io", "job", "lazy",
-        "networks", "outputs", "results", "review", "settings", "shotfolder", "serve", "shotinfo", "views",
-        "viewturn", "weights", "workers",
+        "calibration", "converter", "cutlist", "decided", "deciding", "errors", "events", "frames", "hook", "io",
+        "job", "lazy", "networks", "outputs", "program", "results", "review", "settings", "shotfolder", "serve",
+        "shotinfo", "views", "viewturn", "weights", "workers",
     },
     # It looks at what is on disk, and knows no network.
     "review": {

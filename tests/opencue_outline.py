@@ -23,6 +23,8 @@ def main() -> None:
         more |= {name: layer[name] for name in ("memory", "gpu_memory", "tags") if name in layer}
         if "threadable" in layer:
             more["threadable"] = layer["threadable"] == "True"
+        if layer["limit"]:
+            more["limits"] = layer["limit"]
         made[layer["name"]] = outline.Layer(
             layer["name"],
             command=[layer["cmd"]],

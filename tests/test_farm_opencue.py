@@ -14,10 +14,10 @@ from xml.etree import ElementTree
 import pytest
 from conftest import environment
 from render_kit import RenderKit, run, same
-from test_farm_plan import job_of, plates
+from test_farm_plan import job_of
 
 from flashdepth_vfx import FarmPlan, plan
-from flashdepth_vfx.farm import Requirements, write_opencue
+from flashdepth_vfx.farm import PlatesStep, Requirements, write_opencue
 
 HERE = Path(__file__).parent
 #: What `make engines` leaves; a failed installation leaves no file `installed`.
@@ -44,9 +44,17 @@ def variables(layer: ElementTree.Element) -> dict[str, str]:
     return {key.attrib["name"]: key.text or "" for key in layer.iter("key")}
 
 
+def limits(layer: ElementTree.Element) -> list[str]:
+    return [limit.text or "" for limit in layer.iter("limit")]
+
+
 def chain(folder: Path, **needs: Any) -> FarmPlan:
-    job = job_of(plates(folder, *range(1, 10)), str(folder / "d/s.####.exr"))
-    return plan(job, mode="chain", chunk_frames=2, requirements=Requirements(**needs))
+    """With a step that makes its plates."""
+    source = str(folder / "plate.####.exr")
+    job = job_of(source, str(folder / "d/s.####.exr"), frames="1-9")
+    step = PlatesStep(("nuke", "-x", "comp.nk"), "nuke_r")
+    needed = Requirements(**needs)
+    return plan(job, mode="chain", chunk_frames=2, requirements=needed, plates=step)
 
 
 @pytest.mark.skipif(
@@ -83,7 +91,12 @@ def test_spec_says_what_pyoutline_says_of_the_same_job(tmp_path: Path) -> None:
     job = spec.find("job")
     assert job is not None
     layers = [
-        {"name": layer.attrib["name"], **texts(layer), "env": variables(layer)}
+        {
+            "name": layer.attrib["name"],
+            **texts(layer),
+            "env": variables(layer),
+            "limit": limits(layer),
+        }
         for layer in spec.iter("layer")
     ]
     depends = [texts(depend) for depend in spec.iter("depend")]
@@ -103,6 +116,7 @@ def test_spec_says_what_pyoutline_says_of_the_same_job(tmp_path: Path) -> None:
     for ours, their in zip(spec.iter("layer"), theirs.iter("layer"), strict=True):
         assert ours.attrib == their.attrib
         assert variables(ours) == variables(their)
+        assert limits(ours) == limits(their)
         one, other = texts(ours), texts(their)
         assert {k: one.get(k) for k in compared} == {k: other.get(k) for k in compared}
         # Their own order of elements, of which ours are some.
@@ -114,6 +128,7 @@ def test_spec_says_what_pyoutline_says_of_the_same_job(tmp_path: Path) -> None:
         }
         for one in (spec, theirs)
     ]
+    assert [limits(layer) for layer in spec.iter("layer")] == [["nuke_r"], *[[]] * 7]
     assert waits[0] == waits[1]
     assert waits[0]
 

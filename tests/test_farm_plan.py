@@ -287,6 +287,7 @@ def test_planning_needs_no_torch(tmp_path: Path) -> None:
 def test_a_task_knows_whether_it_needs_the_machine() -> None:
     kinds = {kind: Task(id="a", shot="s", kind=kind).runs_network for kind in Kind}
     assert kinds == {
+        Kind.PLATES: False,
         Kind.DECIDE: True,
         Kind.RENDER: True,
         Kind.CONVERT: False,

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from draw_panel import PICTURE, panel
 from fake_nuke.gizmo import read_gizmo
 from nuke_kit import PLUGIN
 
@@ -163,3 +164,9 @@ def test_a_damaged_one_is_refused(tmp_path: Path, old: str, new: str) -> None:
     damaged.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises((ValueError, KeyError)):
         read_gizmo(damaged)
+
+
+def test_the_panel_in_the_manual_is_that_of_the_gizmo() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == panel(read_gizmo(GIZMO)), (
+        "run tests/draw_panel.py"
+    )

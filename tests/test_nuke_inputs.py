@@ -191,21 +191,31 @@ def test_views_of_files_of_their_own(start_nuke: Start, tmp_path: Path) -> None:
         assert len(session.depth_files(f"depth/{view}")) == 2
 
 
-def test_what_comes_out_where_there_is_no_depth(start_nuke: Start) -> None:
+def test_outside_of_its_range_depth_does_what_the_plate_does(start_nuke: Start) -> None:
     session = start_nuke()
-    node = session.node(session.read(4), use_limit=True, first=1002, last=1003)
+    node = session.node(session.read(2, after="black"))
+    session.render(node)
+    assert picture_of(node, 1003).channels == {}
+    assert "depth.Z" in picture_of(node, 1000).channels
+
+
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_what_comes_out_where_there_is_no_depth(start_nuke: Start, offset: int) -> None:
+    session = start_nuke()
+    read = session.read(4, frame_mode="offset", frame=str(offset))
+    node = session.node(read, use_limit=True, first=1002 + offset, last=1003 + offset)
     session.render(node)
     with pytest.raises(RuntimeError, match="No such file"):
-        picture_of(node, 1001)
+        picture_of(node, 1001 + offset)
     session.nuke.set(node, "missing", "black")
     session.nuke.press(node, "reload")
-    assert "depth.Z" not in picture_of(node, 1001).channels
+    assert "depth.Z" not in picture_of(node, 1001 + offset).channels
     session.nuke.set(node, "missing", "read input")
     session.nuke.press(node, "reload")
-    assert set(picture_of(node, 1001).channels) == {"R", "G", "B"}
-    assert "depth.Z" in picture_of(node, 1002).channels
-    assert "depth.Z" in picture_of(node, 1003).channels
-    assert set(picture_of(node, 1004).channels) == {"R", "G", "B"}
+    assert set(picture_of(node, 1001 + offset).channels) == {"R", "G", "B"}
+    assert "depth.Z" in picture_of(node, 1002 + offset).channels
+    assert "depth.Z" in picture_of(node, 1003 + offset).channels
+    assert set(picture_of(node, 1004 + offset).channels) == {"R", "G", "B"}
 
 
 def test_version_up_and_bake(start_nuke: Start) -> None:

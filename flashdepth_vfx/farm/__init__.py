@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.farm.deadline import write_deadline as write_deadline
     from flashdepth_vfx.farm.deadline_cloud import write_deadline_cloud as write_deadline_cloud
     from flashdepth_vfx.farm.hands import devices_here as devices_here
+    from flashdepth_vfx.farm.known import Known as Known
     from flashdepth_vfx.farm.local import LocalResult as LocalResult
     from flashdepth_vfx.farm.local import run_local as run_local
     from flashdepth_vfx.farm.modes import Mode as Mode
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx.farm.openjd import write_openjd as write_openjd
     from flashdepth_vfx.farm.paths import PathMapping as PathMapping
     from flashdepth_vfx.farm.planning import plan as plan
+    from flashdepth_vfx.farm.plates import PlatesStep as PlatesStep
     from flashdepth_vfx.farm.resident import run_by_worker as run_by_worker
     from flashdepth_vfx.farm.running import run_task as run_task
     from flashdepth_vfx.farm.simulation import Simulated as Simulated
@@ -43,12 +45,14 @@ if TYPE_CHECKING:
 _HOME = {
     "FarmPlan": "tasks",
     "Kind": "tasks",
+    "Known": "known",
     "LocalResult": "local",
     "MeasuredTimes": "times",
     "Mode": "modes",
     "PathMapping": "paths",
     "PlanEstimate": "costs",
     "PlannedShot": "tasks",
+    "PlatesStep": "plates",
     "Requirements": "tasks",
     "ShotPage": "tasks",
     "Simulated": "simulation",

@@ -31,6 +31,8 @@ class TaskArray:
     kind: Kind
     tasks: Mapping[int, Task]
     needs: tuple[str, ...]
+    #: The farm's word for the licence that each of them holds; empty for none.
+    licence: str = ""
 
     @property
     def indices(self) -> str:
@@ -80,7 +82,14 @@ def task_arrays(plan: FarmPlan) -> tuple[TaskArray, ...]:
             members[number][index] = task
     names = [f"{number + 1:03d}.{kind}" for (_, kind, _, _), number in numbers.items()]
     return tuple(
-        TaskArray(names[number], kind, members[number], tuple(names[need] for need in waits))
+        TaskArray(
+            names[number],
+            kind,
+            members[number],
+            tuple(names[need] for need in waits),
+            # A plan with a licence is of one shot: no array has several.
+            plan.licence_of(members[number][min(members[number])]),
+        )
         for (_, kind, _, waits), number in numbers.items()
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from flashdepth_vfx.converter import convert_depth
 from flashdepth_vfx.events import Observer
+from flashdepth_vfx.farm.known import Known
 from flashdepth_vfx.farm.planning import plan
 from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.networks import Networks
@@ -21,6 +22,7 @@ __all__ = ["render_shot"]
 def render_shot(
     job: RenderJob,
     *,
+    known: Known | None = None,
     observer: Observer | None = None,
     tell: Callable[[str], None] = lambda text: None,
     stop: threading.Event | None = None,
@@ -32,7 +34,7 @@ def render_shot(
     `output` (the pattern of the depth, one for each view with files of its own), `render` and `convert` (null where
     there was none) as the commands of these names print them. Raises as `plan`, `render` and `convert_depth` do.
     """
-    (shot,) = plan(replace(job, resume=False, overwrite=False)).shots
+    (shot,) = plan(replace(job, resume=False, overwrite=False), known=known).shots
     whole = replace(shot.job, resume=not job.overwrite, overwrite=job.overwrite)
     rendered = render(whole, observer=observer, stop=stop, networks=networks)
     converted = None

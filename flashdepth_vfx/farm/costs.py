@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from flashdepth_vfx.farm.dealing import view_list
+from flashdepth_vfx.farm.naming import view_list
+from flashdepth_vfx.farm.plates import PlatesStep, PromisedPlates
 from flashdepth_vfx.farm.tasks import FarmPlan, Kind, PlannedShot, Task
 from flashdepth_vfx.farm.times import MeasuredTimes
 from flashdepth_vfx.frames import FrameRange
@@ -24,12 +25,15 @@ _BYTES_A_PIXEL = 4.0
 _BYTES_OF_A_SHARE = 0.2
 #: Of what comes after rendering: it waits for files, and starts Python.
 _REPORT_START_SECONDS = 3.0
+#: Of plates that are yet to be made, in pixels.
+_ASSUMED_SIZE = (1920, 1080)
 
 
 @dataclass(frozen=True)
 class ShotEstimate:
     """Of one shot. `task_seconds` by task id, and which of them are `start_seconds` of a process with the network;
-    `machine_minutes` are of tasks that run the network, start included.
+    `machine_minutes` are of tasks that run the network, start included. `size_is_assumed`: of HD plates, since they
+    are yet to be made, and what a host takes to make them is not in it.
     """
 
     name: str
@@ -42,6 +46,7 @@ class ShotEstimate:
     device_memory_bytes: int
     task_seconds: Mapping[str, float]
     start_seconds: Mapping[str, float]
+    size_is_assumed: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,8 @@ class PlanEstimate:
 
 
 def estimate(plan: FarmPlan, times: MeasuredTimes) -> PlanEstimate:
-    """Read one header of each shot, and reckon. Raises `PlateError` for a header that cannot be read, and `PlanError`
-    where nobody measured the shot's weights.
+    """Read one header of each shot, and reckon; plates that are yet to be made are taken for HD. Raises `PlateError`
+    for a header that cannot be read, and `PlanError` where nobody measured the shot's weights.
     """
     shots = tuple(_shot(plan, shot, tasks, times) for shot, tasks in plan.each_shot())
     return PlanEstimate(shots, times.machine, times.measured_at, times.on_gpu)
@@ -90,7 +95,8 @@ def estimate(plan: FarmPlan, times: MeasuredTimes) -> PlanEstimate:
 def _shot(
     plan: FarmPlan, shot: PlannedShot, tasks: tuple[Task, ...], times: MeasuredTimes
 ) -> ShotEstimate:
-    width, height, views = _size(shot)
+    assumed = _is_to_be_made(shot)
+    width, height, views = (*_ASSUMED_SIZE, _view_count(shot)) if assumed else _size(shot)
     pixels, settings = width * height, shot.job.settings
     seen = _network_pixels(shot, width, height)
     row = times.row(settings.weights, seen)
@@ -117,6 +123,7 @@ def _shot(
         device_memory_bytes=row.device_memory_bytes,
         task_seconds=seconds,
         start_seconds={task.id: row.start_seconds for task in tasks if task.runs_network},
+        size_is_assumed=assumed,
     )
 
 
@@ -128,6 +135,9 @@ def _seconds(plan: FarmPlan, shot: PlannedShot, task: Task, frame: float, files:
         case Kind.DECIDE:
             # Cuts are looked for in every frame, without the network.
             return files * shot.frame_count if shot.job.settings.cuts == "auto" else 0.0
+        case Kind.PLATES:
+            # A host's own: nobody measured it.
+            return 0.0
         case Kind.CONVERT | Kind.REPORT | Kind.PUBLISH:
             return files * shot.frame_count
 
@@ -140,6 +150,18 @@ def _seen_before(plan: FarmPlan, shot: PlannedShot, task: Task) -> int:
     return min(plan.preroll_frames, first - FrameRange.parse(shot.frames).frames[0])
 
 
+def _is_to_be_made(shot: PlannedShot) -> bool:
+    """Whether the plates are those of a host that has not made the first of them."""
+    if not isinstance(shot.plates, PlatesStep):
+        return False
+    plates = PromisedPlates(shot.job, view_list(shot.job.shot.view)[0] or None)
+    return not plates.path(plates.frames[0]).is_file()
+
+
+def _view_count(shot: PlannedShot) -> int:
+    return len(view_list(shot.job.shot.view))
+
+
 def _size(shot: PlannedShot) -> tuple[int, int, int]:
     """Width and height of the first plate's data window, and how many views are rendered of it."""
     asked = shot.job.shot
@@ -150,7 +172,7 @@ def _size(shot: PlannedShot) -> tuple[int, int, int]:
         header = reader.header(reader.frames[0])
     finally:
         reader.close()
-    views = len(header.views) if asked.view == "all" else len(names)
+    views = len(header.views) if asked.view == "all" else _view_count(shot)
     return header.data_window.width, header.data_window.height, views
 
 

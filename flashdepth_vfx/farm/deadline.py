@@ -100,6 +100,8 @@ def _job_info(plan: FarmPlan, array: TaskArray) -> str:
     }
     if array.runs_network and plan.requirements.device:
         facts["Group"] = plan.requirements.device
+    if array.licence:
+        facts["LimitGroups"] = array.licence
     return "".join(f"{key}={value}\n" for key, value in facts.items())
 
 

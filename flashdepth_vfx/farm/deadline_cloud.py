@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from flashdepth_vfx.farm.openjd import write_jobs
+from flashdepth_vfx.farm.plates import PlatesStep
 from flashdepth_vfx.farm.tasks import FarmPlan, PlannedShot
 
 __all__ = ["write_deadline_cloud"]
@@ -46,15 +47,18 @@ def _assets(shot: PlannedShot) -> dict[str, Any]:
         one for one in (*files, settings.weights) if one is not None and Path(one).is_absolute()
     ]
     plates = Path(job.shot.input)
-    read = _above_views(plates.parent if plates.suffix else plates)
+    read = [str(_above_views(plates.parent if plates.suffix else plates))]
     outputs = [job.output] if shot.convert is None else [job.output, shot.convert.output]
+    if isinstance(shot.plates, PlatesStep):
+        # Nothing is there to be sent: the job's own first step makes them.
+        read, outputs = [], [job.shot.input, *outputs]
     written = {
         str(_above_views(Path(path).parent if Path(path).suffix else Path(path)))
         for path in outputs
     }
     return {
         "assetReferences": {
-            "inputs": {"filenames": sorted(named), "directories": [str(read)]},
+            "inputs": {"filenames": sorted(named), "directories": read},
             "outputs": {"directories": sorted(written)},
             "referencedPaths": [],
         }

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import UNSET
 
 from flashdepth_vfx.cutlist import read_cuts
 from flashdepth_vfx.errors import FlashDepthError, PlanError
+from flashdepth_vfx.farm.known import Known, converted_apart
 from flashdepth_vfx.farm.modes import Mode
+from flashdepth_vfx.farm.naming import view_list
+from flashdepth_vfx.farm.plates import PlatesStep
 from flashdepth_vfx.farm.tasks import Kind, PlannedShot, ShotPage, Task
 from flashdepth_vfx.frames import FrameRange
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.job import ConvertJob, RenderJob
 from flashdepth_vfx.outputs import output_sequence
-from flashdepth_vfx.settings import NORMALISED, Convention
 from flashdepth_vfx.viewturn import stands_for_view
 
-__all__ = ["DealtShot", "Rules", "view_list"]
+__all__ = ["DealtShot", "Rules"]
 
-#: Where depth lies that is yet to be normalised, beside what was asked for.
-_BEFORE_RANGE = "inverse_z"
 #: What a reviewer opens.
 _PAGE = "report.html"
-_SEVERAL = re.compile(r"\s*,\s*")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Rules:
     chunk_frames: int
     report: bool
     hook: str | None = None
+    known: Known | None = None
+    plates: PlatesStep | None = None
 
 
 class DealtShot:
@@ -44,7 +46,7 @@ class DealtShot:
     def __init__(self, job: RenderJob, reader: PlateReader, name: str, rules: Rules) -> None:
         self.notes: list[str] = []
         self._rules, self._name, self._reader = rules, name, reader
-        job, convert = _normalised_apart(job, reader)
+        job, convert = converted_apart(job, reader, rules.known)
         self._job = job
         self._frames = self._wanted()
         # Cut lists are read once, not for each view.
@@ -59,15 +61,15 @@ class DealtShot:
             convert=convert,
             report=self._page(convert) if rules.report else None,
             hook=rules.hook,
+            plates=rules.plates or UNSET,
         )
 
     def tasks(self) -> Iterator[Task]:
         """In order."""
         name, done = self._name, []
-        first: tuple[str, ...] = ()
-        if self.shot.decided:
-            yield Task(id=f"{name}.decide", shot=name, kind=Kind.DECIDE)
-            first = (f"{name}.decide",)
+        before_all = tuple(self._first())
+        yield from before_all
+        first = tuple(task.id for task in before_all[-1:])
         before: dict[tuple[str | None, int], str] = {}
         # The first frame of the part after each; another view begins at the head again.
         ahead = (part[0] for _, (_, part) in self._parts[1:])
@@ -87,6 +89,15 @@ class DealtShot:
             before[view, take] = task_id
             done.append(task_id)
         yield from self._last(tuple(done))
+
+    def _first(self) -> Iterator[Task]:
+        name = self._name
+        needs: tuple[str, ...] = ()
+        if self._rules.plates is not None:
+            needs = (f"{name}.{Kind.PLATES}",)
+            yield Task(id=needs[0], shot=name, kind=Kind.PLATES, frames=self._job.frames)
+        if self.shot.decided:
+            yield Task(id=f"{name}.{Kind.DECIDE}", shot=name, kind=Kind.DECIDE, needs=needs)
 
     def _last(self, needs: tuple[str, ...]) -> Iterator[Task]:
         name = self._name
@@ -168,6 +179,12 @@ class DealtShot:
             return read_cuts(Path(str(asked)).expanduser(), first, last)
         if asked is None and not self._reader.sequential:
             return ()
+        if self._rules.plates is not None:
+            self.notes.append(
+                f"{self._name}: its cuts are not known before its plates are made; they are found then, and its takes"
+                " are not spread"
+            )
+            return ()
         found = _decided_cuts(self._job, self._reader, self._views()[0])
         if found is None:
             self.notes.append(
@@ -175,34 +192,6 @@ class DealtShot:
                 " again, to spread its takes"
             )
         return found or ()
-
-
-def view_list(asked: str | None) -> tuple[str, ...]:
-    """The names in `--view left,right`; one empty one where none is asked for."""
-    return tuple(_SEVERAL.split((asked or "").strip()))
-
-
-def _normalised_apart(job: RenderJob, reader: PlateReader) -> tuple[RenderJob, ConvertJob | None]:
-    """A job whose range is that of the whole shot is a render of 1/Z, and a conversion after it."""
-    convention = job.settings.convention
-    if convention not in NORMALISED:
-        return job, None
-    view = view_list(job.shot.view)[0] or None
-    asked = output_sequence(job.output, reader, view, "_depth")
-    output = (
-        job.output if Path(job.output).suffix else str(Path(job.output) / Path(asked.pattern).name)
-    )
-    between = str(Path(output).parent / _BEFORE_RANGE / Path(output).name)
-    convert = ConvertJob(
-        input=between,
-        output=output,
-        convention=convention,
-        depth_layer=job.settings.depth_layer,
-        compression=job.settings.compression,
-        view=job.shot.view,
-    )
-    settings = replace(job.settings, convention=Convention.INVERSE_Z)
-    return replace(job, output=between, settings=settings), convert
 
 
 def _decided_cuts(job: RenderJob, reader: PlateReader, view: str | None) -> tuple[int, ...] | None:

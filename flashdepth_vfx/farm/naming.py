@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 from flashdepth_vfx.frames import FrameSequence
 
-__all__ = ["named_apart", "shot_name"]
+__all__ = ["named_apart", "shot_name", "view_list"]
 
 _STRANGE = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST = 60
+_SEVERAL = re.compile(r"\s*,\s*")
 
 
 def shot_name(sequence: FrameSequence) -> tuple[str, ...]:
@@ -34,6 +35,11 @@ def named_apart(candidates: Sequence[tuple[str, ...]]) -> list[str]:
             seen[name] += 1
             names[place] = f"{name}_{seen[name]}"
     return names
+
+
+def view_list(asked: str | None) -> tuple[str, ...]:
+    """The names in `--view left,right`; one empty one where none is asked for."""
+    return tuple(_SEVERAL.split((asked or "").strip()))
 
 
 def _tame(text: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from flashdepth_vfx.farm.arrays import TABLES, TaskArray, task_arrays, write_tables
-from flashdepth_vfx.farm.tasks import FarmPlan, Requirements
+from flashdepth_vfx.farm.tasks import FarmPlan, Kind, Requirements
 from flashdepth_vfx.io.atomic import atomic_write_bytes
 
 __all__ = ["write_opencue"]
@@ -129,10 +129,14 @@ def _layer(
     }
     if array.runs_network and needs.gpus:
         facts |= {"gpus": str(needs.gpus), "gpu_memory": f"{needs.gpu_memory_mib or 1024}m"}
-    if needs.device:
+    # What makes plates is a host's, and needs no machine that is kept for the network.
+    if needs.device and array.kind is not Kind.PLATES:
         facts["tags"] = needs.device
     for key, text in facts.items():
         ElementTree.SubElement(layer, key).text = text
+    if array.licence:
+        limits = ElementTree.SubElement(layer, "limits")
+        ElementTree.SubElement(limits, "limit").text = array.licence
     env = ElementTree.SubElement(layer, "env")
     ElementTree.SubElement(env, "key", name="OMP_NUM_THREADS").text = str(needs.cpu_cores)
     services = ElementTree.SubElement(layer, "services")

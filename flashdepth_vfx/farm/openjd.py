@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from flashdepth_vfx.errors import PlanError
 from flashdepth_vfx.farm.tasks import FarmPlan, PlannedShot, Requirements, Task
 from flashdepth_vfx.io.atomic import atomic_write_groups
 
@@ -33,6 +34,9 @@ VERSION = "jobtemplate-2023-09"
 _MOST_VALUES, _LONGEST_NAME = 1024, 64
 #: A task that is cancelled has so long to finish its frame and save its state.
 _NOTICE_SECONDS = 120
+#: The name of an amount, by the format.
+_AMOUNT = re.compile(r"amount(\.[A-Za-z_][A-Za-z0-9_]*)+")
+_LONGEST_AMOUNT = 100
 _NEEDS_KEY, _WORKER_KEY = _SHARED = ("hostRequirements", "stepEnvironments")
 _COMMAND = "{{Param.FlashdepthCommand}}"
 _ADDRESS = "{{Session.WorkingDirectory}}/worker.json"
@@ -66,7 +70,7 @@ exit 0
 
 def write_openjd(plan: FarmPlan, folder: Path) -> tuple[Path, ...]:
     """Write the job of each shot, and return the templates: in `folder`, or for several shots in a folder of each
-    shot's name below. Raises `OutputError`.
+    shot's name below. Raises `OutputError`, and `PlanError` for a licence that the format has no name for.
     """
     return tuple(place / TEMPLATE for place in write_jobs(plan, folder, lambda shot: {}))
 
@@ -100,9 +104,11 @@ def _text(template: Mapping[str, Any], needs: Requirements) -> str:
     head = {key: value for key, value in template.items() if key != "steps"}
     blocks = [_yaml(head), "steps:\n"]
     for step in template["steps"]:
+        if _WORKER_KEY not in step:
+            blocks.append(_yaml([step]))
+            continue
         blocks.append(_yaml([{key: value for key, value in step.items() if key not in _SHARED}]))
-        if _WORKER_KEY in step:
-            blocks.append(_shared_text(needs))
+        blocks.append(_shared_text(needs))
     return "".join(blocks)
 
 
@@ -166,6 +172,8 @@ def _step(plan: FarmPlan, name: str, group: Sequence[Task], needs: Sequence[str]
     runs_network = group[0].runs_network
     if runs_network:
         step |= _shared(plan.requirements)
+    if licence := plan.licence_of(group[0]):
+        step[_NEEDS_KEY] = {"amounts": [{"name": _amount_of(licence), "min": 1}]}
     task_id = group[0].id
     if len(group) > 1:
         task_id = "{{Task.Param.Task}}"
@@ -197,6 +205,16 @@ def _step(plan: FarmPlan, name: str, group: Sequence[Task], needs: Sequence[str]
         }
     }
     return step
+
+
+def _amount_of(licence: str) -> str:
+    """A licence as an amount of the farm's own: `amount.worker` is the format's. Raises `PlanError`."""
+    name = f"amount.license.{licence}"
+    if not _AMOUNT.fullmatch(name) or len(name) > _LONGEST_AMOUNT:
+        raise PlanError(
+            f"licence '{licence}': Open Job Description takes words of letters, digits and _ that begin with a letter"
+        )
+    return name
 
 
 def _worker() -> dict[str, Any]:

@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from msgspec import UNSET
+
 from flashdepth_vfx.errors import PlanError
 from flashdepth_vfx.farm.anywhere import FILES
+from flashdepth_vfx.farm.plates import PlatesStep
 from flashdepth_vfx.farm.tasks import FarmPlan, PlannedShot, ShotPage
 from flashdepth_vfx.job import ConvertJob, RenderJob
 
@@ -87,7 +90,7 @@ class PathMapping:
         return next((p for rule in by_length if (p := rule.apply(path)) is not None), path)
 
     def apply(self, plan: FarmPlan) -> FarmPlan:
-        """The plan as it is here: plates, output, and every file that the settings name."""
+        """The plan as it is here: plates, output, files that settings name, and words of a command that are paths."""
         if not self.rules:
             return plan
         return replace(plan, shots=tuple(self._shot(shot) for shot in plan.shots))
@@ -100,7 +103,11 @@ class PathMapping:
             convert=None if convert is None else self._convert(convert),
             report=None if report is None else self._page(report),
             hook=None if shot.hook is None else self(shot.hook),
+            plates=self._step(shot.plates) if isinstance(shot.plates, PlatesStep) else UNSET,
         )
+
+    def _step(self, step: PlatesStep) -> PlatesStep:
+        return replace(step, command=tuple(map(self, step.command)))
 
     def _job(self, job: RenderJob) -> RenderJob:
         settings = job.settings

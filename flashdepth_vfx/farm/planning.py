@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from flashdepth_vfx.errors import PlanError
 from flashdepth_vfx.farm.anywhere import absolute_hook, absolute_paths
-from flashdepth_vfx.farm.dealing import DealtShot, Rules, view_list
+from flashdepth_vfx.farm.dealing import DealtShot, Rules
+from flashdepth_vfx.farm.known import Known
 from flashdepth_vfx.farm.modes import Mode, how_far_off
-from flashdepth_vfx.farm.naming import named_apart, shot_name
+from flashdepth_vfx.farm.naming import named_apart, shot_name, view_list
+from flashdepth_vfx.farm.plates import PlatesStep, PromisedPlates
 from flashdepth_vfx.farm.tasks import FarmPlan, PlannedShot, Requirements
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.job import RenderJob
@@ -35,26 +37,22 @@ def plan(
     attempts: int = 3,
     report: bool = True,
     hook: str | None = None,
+    known: Known | None = None,
+    plates: PlatesStep | None = None,
 ) -> FarmPlan:
     """The tasks of one job, or of many. `{shot}` in an output stands for the name of its plates.
 
     Takes are those of a cut list, or of what an earlier `decide` found; they and the views with files of their own
     are rendered at once. The paths of a plan are absolute: its tasks run anywhere. `chunk_frames` are the frames of a
     task of `chain` and `preroll`. The last tasks of a shot write a `report` about it, and run `hook`, an executable
-    that is given its manifests. Raises `PlanError` for jobs that have no place in a plan, and `PlateError`,
-    `UsageError` for plates that are not there: all before anything is written.
+    that is given its manifests. A plan of one job may have `known` distances, and `plates`, which makes its frames
+    first. Raises `PlanError` for jobs that have no place in a plan, `PlateError`, `UsageError` for plates that are
+    not there, and what `known` deserves: all before anything is written.
     """
     mode = _mode(mode, chunk_frames, preroll_frames)
     given = [absolute_paths(job) for job in _listed(jobs)]
-    readers = [_opened(job) for job in given]
-    names = named_apart([shot_name(reader.sequence) for reader in readers])
-    rules = Rules(mode, chunk_frames or CHUNK_FRAMES, report, absolute_hook(hook))
-    outputs = Counter(job.output for job in given)
-    dealt = [
-        DealtShot(_placed(job, name, shared=outputs[job.output] > 1), reader, name, rules)
-        for job, reader, name in zip(given, readers, names, strict=True)
-    ]
-    _require_apart(made.shot for made in dealt)
+    rules = Rules(mode, chunk_frames or CHUNK_FRAMES, report, absolute_hook(hook), known, plates)
+    dealt = _dealt(given, rules)
     frames = PREROLL_FRAMES if preroll_frames is None else preroll_frames
     return FarmPlan(
         mode=mode,
@@ -65,6 +63,23 @@ def plan(
         requirements=requirements or Requirements(),
         notes=_notes(mode, frames, dealt),
     )
+
+
+def _dealt(jobs: Sequence[RenderJob], rules: Rules) -> list[DealtShot]:
+    for what, given in (("known distances", rules.known), ("a plates step", rules.plates)):
+        if given is not None and len(jobs) > 1:
+            raise PlanError(
+                f"{what}: for one shot, and {len(jobs)} are planned; plan each by itself"
+            )
+    readers = [_opened(job, promised=rules.plates is not None) for job in jobs]
+    names = named_apart([shot_name(reader.sequence) for reader in readers])
+    outputs = Counter(job.output for job in jobs)
+    dealt = [
+        DealtShot(_placed(job, name, shared=outputs[job.output] > 1), reader, name, rules)
+        for job, reader, name in zip(jobs, readers, names, strict=True)
+    ]
+    _require_apart(made.shot for made in dealt)
+    return dealt
 
 
 def _notes(mode: Mode, preroll_frames: int, dealt: Iterable[DealtShot]) -> tuple[str, ...]:
@@ -96,8 +111,8 @@ def _mode(mode: Mode | str, chunk_frames: int | None, preroll_frames: int | None
     return mode
 
 
-def _opened(job: RenderJob) -> PlateReader:
-    """The plates of a job that has a place in a plan."""
+def _opened(job: RenderJob, *, promised: bool) -> PlateReader:
+    """The plates of a job that has a place in a plan; those that are `promised` are not looked for."""
     refused = {
         "--state-in": job.state_in,
         "--state-out": job.state_out,
@@ -114,7 +129,7 @@ def _opened(job: RenderJob) -> PlateReader:
     view = view_list(job.shot.view)[0] if several else job.shot.view
     if not several and view is not None and ("," in view or view == "all"):
         view = None
-    return open_shot(replace(job.shot, view=view))
+    return PromisedPlates(job, view) if promised else open_shot(replace(job.shot, view=view))
 
 
 def _placed(job: RenderJob, name: str, *, shared: bool) -> RenderJob:

@@ -10,6 +10,7 @@ from typing import Any
 from flashdepth_vfx.converter import convert_depth
 from flashdepth_vfx.deciding import decide_shot
 from flashdepth_vfx.events import Observer
+from flashdepth_vfx.farm.plates import PlatesStep, make_plates
 from flashdepth_vfx.farm.tasks import FarmPlan, Kind, PlannedShot, ShotPage, Task
 from flashdepth_vfx.frames import FrameSequence
 from flashdepth_vfx.hook import manifests_beside, run_hook
@@ -39,6 +40,9 @@ def run_task(
     """
     shot = plan.shot(task.shot)
     match task.kind:
+        case Kind.PLATES:
+            assert isinstance(shot.plates, PlatesStep), f"{task.id} makes no plates"
+            return make_plates(shot.job, shot.plates, tell=tell, stop=stop)
         case Kind.DECIDE:
             paths = decide_shot(plan.job_of(task), networks=networks)
             return {"decided": [str(path) for path in paths]}

@@ -125,6 +125,7 @@ def _calls(arrays: Sequence[TaskArray]) -> list[str]:
         waits = ":".join(f"${variables[need]}" for need in array.needs)
         dependency = f'"aftercorr:{waits}"' if waits else '""'
         options = '"${network[@]}"' if array.runs_network else '"${files[@]}"'
+        options += f" --licenses={array.licence}:1" if array.licence else ""
         indices = array.indices.replace("x", ":")
         calls.append(
             f"submit {array.name} {indices} {dependency} {options}; {variables[array.name]}=$job"

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from flashdepth_vfx.errors import PlanError, UsageError
 from flashdepth_vfx.farm.modes import Mode
+from flashdepth_vfx.farm.plates import PlatesStep
 from flashdepth_vfx.io.atomic import atomic_write_bytes
 from flashdepth_vfx.job import ConvertJob, RenderJob
 
@@ -34,10 +36,12 @@ _LARGEST_BYTES = 512 * 2**20
 class Kind(StrEnum):
     """What a task does."""
 
+    #: Plates that were not there when it was planned.
+    PLATES = "plates"
     #: Canvas, cuts, exposure and kernels, once for the tasks after it.
     DECIDE = "decide"
     RENDER = "render"
-    #: The range of the whole shot, and depth normalised to it.
+    #: The range or the scale of the whole shot, and depth that has it.
     CONVERT = "convert"
     #: A page about the shot, once all of it is there.
     REPORT = "report"
@@ -82,7 +86,8 @@ class ShotPage:
 class PlannedShot:
     """A shot of a plan. `job` renders all of it; `frames` are those on disk when it was planned, `frame_count` of
     them to be written. `decided`: its tasks share what a first one decides. `convert` makes of its depth what was
-    asked for, `report` is written when all is there, and then `hook` is run.
+    asked for, `report` is written when all is there, and then `hook` is run. `plates` makes the frames before all
+    else; where they are there the JSON form has no such field.
     """
 
     name: str
@@ -93,6 +98,7 @@ class PlannedShot:
     convert: ConvertJob | None = None
     report: ShotPage | None = None
     hook: str | None = None
+    plates: PlatesStep | UnsetType = UNSET
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +182,11 @@ class FarmPlan:
             decided=shot.decided,
             resume=True,
         )
+
+    def licence_of(self, task: Task) -> str:
+        """The farm's word for the licence that a task holds; empty for none."""
+        step = self.shot(task.shot).plates
+        return step.licence if task.kind is Kind.PLATES and isinstance(step, PlatesStep) else ""
 
     def of_shot(self, name: str) -> FarmPlan:
         """The plan of one of its shots alone."""

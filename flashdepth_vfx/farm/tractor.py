@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from flashdepth_vfx.farm.tasks import FarmPlan, Requirements, Task
@@ -40,16 +40,23 @@ def _job(plan: FarmPlan, saved: Path) -> str:
     needs = plan.requirements
     lines = ["##AlfredToDo 3.0", f"Job -title {_word(f'depth of {name}')} -subtasks {{"]
     for _, tasks in plan.each_shot():
-        lines += _Tree(tasks, saved, needs).lines()
+        licences = {task.id: plan.licence_of(task) for task in tasks}
+        lines += _Tree(tasks, saved, needs, licences).lines()
     return "\n".join([*lines, "}"]) + "\n"
 
 
 class _Tree:
     """The tasks of a shot, from those that nobody waits for down to those that wait for nobody."""
 
-    def __init__(self, tasks: Sequence[Task], saved: Path, needs: Requirements) -> None:
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        saved: Path,
+        needs: Requirements,
+        licences: Mapping[str, str],
+    ) -> None:
         self._tasks = {task.id: task for task in tasks}
-        self._saved, self._needs = saved, needs
+        self._saved, self._needs, self._licences = saved, needs, licences
         self._placed: set[str] = set()
         self._uses = Counter(need for task in tasks for need in task.needs)
 
@@ -97,10 +104,12 @@ class _Tree:
         launch = " ".join(_word(word.replace("%", "%%")) for word in words)
         service = (needs.device or _SERVICE) if task.runs_network else _SERVICE
         environment = f"setenv OMP_NUM_THREADS={needs.cpu_cores}"
+        licence = self._licences[task.id]
+        tags = f" -tags {{{_word(licence)}}}" if licence else ""
         return (
             f"RemoteCmd {{{launch}}} -service {_word(service)} -atleast {needs.cpu_cores} "
             # 75: another render has the frames, a plate did not come: try again.
-            f"-atmost {needs.cpu_cores} -retryrc {{75}} -envkey {{{{{environment}}}}}"
+            f"-atmost {needs.cpu_cores} -retryrc {{75}} -envkey {{{{{environment}}}}}{tags}"
         )
 
 

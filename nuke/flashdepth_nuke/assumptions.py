@@ -78,12 +78,14 @@ def colorspace_name(value: str) -> str:
     return re.split(r"[/\t]", named)[-1].strip()
 
 
-_ROLES = (
-    "default",
-    "scene_linear",
-    "compositing_linear",
-    "rendering",
-    "color_picking",
-    "texture_paint",
-)
-_ROLES += ("matte_paint", "compositing_log", "color_timing", "data", "reference")
+_ROLES = frozenset(
+    (
+        "default",
+        "scene_linear",
+        "compositing_linear",
+        "rendering",
+        "color_picking",
+        "texture_paint",
+        "matte_paint",
+    )
+) | frozenset(("compositing_log", "color_timing", "data", "reference"))

@@ -30,7 +30,7 @@ def watch() -> None:
     nuke.addKnobChanged(_knob_changed, nodeClass="Group")
 
 
-def badge(node: nuke.Node) -> str:
+def badge(node: nuke.Group) -> str:
     """Whether what is there holds, in a few words; empty where it does."""
     rendered = record_of(node)
     if not rendered:
@@ -42,7 +42,7 @@ def badge(node: nuke.Node) -> str:
     return f"stale: {', '.join(changed)}" if changed else ""
 
 
-def show_status(node: nuke.Node, text: str | None = None) -> None:
+def show_status(node: nuke.Group, text: str | None = None) -> None:
     """Say in the panel what there is; `text` in place of it."""
     if text is None:
         count = sum(last - first + 1 for first, last in record_of(node).get("there", []))
@@ -50,7 +50,7 @@ def show_status(node: nuke.Node, text: str | None = None) -> None:
     node["status"].setValue(text)
 
 
-def _of_frame(node: nuke.Node) -> str:
+def _of_frame(node: nuke.Group) -> str:
     """What is to be said of the frame that is looked at."""
     rendered = record_of(node)
     number = nuke.frame() - int(rendered.get("offset", 0))
@@ -74,7 +74,7 @@ def _changed(rendered: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def _autolabel() -> str | None:
     """Of a node of ours; None leaves all others to Nuke."""
     node = nuke.thisNode()
-    if not is_ours(node):
+    if not isinstance(node, nuke.Group) or not is_ours(node):
         return None
     said = badge(node) or _of_frame(node)
     return f"{node.name()}\n{said}" if said else str(node.name())
@@ -82,7 +82,7 @@ def _autolabel() -> str | None:
 
 def _knob_changed() -> None:
     node, knob = nuke.thisNode(), nuke.thisKnob()
-    if not is_ours(node):
+    if not isinstance(node, nuke.Group) or not is_ours(node):
         return
     if knob.name() == "weights":
         node["licence"].setValue(licence_of(values_of(node)))

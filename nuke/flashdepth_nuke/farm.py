@@ -26,7 +26,7 @@ PLATES_LICENCE = "nuke_r"
 
 
 @said
-def submit(node: nuke.Node) -> None:
+def submit(node: nuke.Group) -> None:
     """Write the job, and say where it is and how it is started."""
     told = _submitted(node)
     nuke.tprint(told)
@@ -34,7 +34,7 @@ def submit(node: nuke.Node) -> None:
         nuke.message(told)
 
 
-def _submitted(node: nuke.Node) -> str:
+def _submitted(node: nuke.Group) -> str:
     values, connected = values_of(node), connected_to(node)
     frames = frames_asked(node, connected)
     step: list[str] = []
@@ -52,13 +52,11 @@ def _submitted(node: nuke.Node) -> str:
     with one_undo_step("FlashDepth submit"):
         point_at(node, connected, values, made_of(connected, values))
     listed = "\n".join(files)
-    return (
-        f"{values['engine']}: {len(files)} files\n{listed}\n"
-        "How it is started: the engine's page in the documentation"
-    )
+    engine = values["engine"]
+    return f"The job for {engine} is written:\n{listed}\nIt is started as that engine's page in the manual says."
 
 
-def _plates_step(node: nuke.Node, frames: tuple[int, int]) -> list[str]:
+def _plates_step(node: nuke.Group, frames: tuple[int, int]) -> list[str]:
     """The command that renders the comp. Raises `Refusal` where a farm would render something else than is shown."""
     root = nuke.root()
     if not Path(root.name()).is_absolute():

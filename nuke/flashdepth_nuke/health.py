@@ -6,17 +6,16 @@ from flashdepth_host.doctor import examine
 
 import nuke
 
+from .knobs import file_of
 from .rendering import PLUGIN, SESSION
 from .threads import has_screen
 
 __all__ = ["doctor"]
 
 
-def doctor(node: nuke.Node | None = None) -> str:
+def doctor(node: nuke.Group | None = None) -> str:
     """Look whether everything that a render needs is there, and say it; as text too."""
-    folder = None
-    if node is not None and node["file"].value():
-        folder = node["file"].getEvaluatedValue()
+    folder = file_of(node, "file") if node is not None else None
     text = "\n".join(str(finding) for finding in examine(PLUGIN, SESSION, writes_to=folder))
     nuke.tprint(text)
     if has_screen():

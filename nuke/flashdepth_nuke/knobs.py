@@ -22,6 +22,16 @@ def is_ours(node: nuke.Node) -> bool:
     return MARK in node.knobs()
 
 
+def inside(node: nuke.Group, name: str) -> nuke.Node:
+    """A node inside of ours. Raises `Refusal` where somebody took it away."""
+    found = node.node(name)
+    if found is None:
+        raise Refusal(
+            f"{node.fullName()} has no {name} inside any more: make a new FlashDepth in its place"
+        )
+    return found
+
+
 def values_of(node: nuke.Node) -> dict[str, Value]:
     """Every field's value, files as they are on disk. Raises `Refusal` for a node that is none of ours."""
     if not is_ours(node):
@@ -45,11 +55,10 @@ def anchors_of(node: nuke.Node, offset: int) -> tuple[Anchor, ...]:
 
 def file_of(node: nuke.Node, knob: str) -> str:
     """The file that a knob names: its TCL done, and below the project's folder where it is relative. May be empty."""
-    named = node[knob].getEvaluatedValue() or ""
+    named = _evaluated(node[knob])
     if not named or Path(named).is_absolute():
-        return str(named)
-    root = nuke.root()
-    folder = root[nuke_has.ROOT_FOLDER].getEvaluatedValue() or script_folder()
+        return named
+    folder = _evaluated(nuke.root()[nuke_has.ROOT_FOLDER]) or script_folder()
     return (Path(folder or ".") / named).as_posix()
 
 
@@ -57,6 +66,12 @@ def script_folder() -> str:
     """Where the script is saved; empty where it is not."""
     name = nuke.root().name()
     return Path(name).parent.as_posix() if Path(name).is_absolute() else ""
+
+
+def _evaluated(knob: nuke.Knob) -> str:
+    """What a file knob says once its TCL is done."""
+    assert isinstance(knob, nuke.File_Knob), f"{knob.name()} names no file"
+    return knob.getEvaluatedValue() or ""
 
 
 def _value(node: nuke.Node, name: str, kind: str) -> Value:
@@ -71,5 +86,7 @@ def _value(node: nuke.Node, name: str, kind: str) -> Value:
 
 
 def _anchors(node: nuke.Node) -> Iterator[tuple[str, nuke.XY_Knob]]:
-    for number in range(1, ANCHORS + 1):
-        yield f"anchor{number}", node[f"anchor{number}"]
+    for name in (f"anchor{number}" for number in range(1, ANCHORS + 1)):
+        knob = node[name]
+        assert isinstance(knob, nuke.XY_Knob), f"{name} is no point"
+        yield name, knob

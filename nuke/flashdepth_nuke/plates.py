@@ -12,7 +12,7 @@ from flashdepth_host.shot import Plates
 import nuke
 
 from . import assumptions as nuke_has
-from .knobs import file_of, script_folder, values_of
+from .knobs import file_of, inside, script_folder, values_of
 
 __all__ = ["Connected", "connected_to", "write_plates"]
 
@@ -34,7 +34,7 @@ class Connected:
         return self.read is None
 
 
-def connected_to(node: nuke.Node) -> Connected:
+def connected_to(node: nuke.Group) -> Connected:
     """What the node's input is. Raises `Refusal` for none, or one that cannot be used, in words for the artist."""
     source = node.input(0)
     while source is not None and source.Class() == "Dot":
@@ -46,14 +46,14 @@ def connected_to(node: nuke.Node) -> Connected:
     return _from_comp(node, source)
 
 
-def write_plates(node: nuke.Node, first: int, last: int) -> None:
+def write_plates(node: nuke.Group, first: int, last: int) -> None:
     """Render the comp that is connected to its plates, frames of the script. Raises `Refusal`."""
     comp = connected_to(node)
     if not comp.is_comp:
         return
     if nuke.root().proxy():
         raise Refusal("the script is in proxy mode: turn it off; plates are rendered at full size")
-    write = node.node("plate_write")
+    write = inside(node, "plate_write")
     # No step for Undo: a name that a render makes for itself is nothing that an artist did.
     nuke.Undo.disable()
     try:
@@ -100,7 +100,7 @@ def _from_read(read: nuke.Node) -> Connected:
     return Connected(Plates(name, first, last, colorspace, ocio, views, missing), offset, read)
 
 
-def _from_comp(node: nuke.Node, source: nuke.Node) -> Connected:
+def _from_comp(node: nuke.Group, source: nuke.Node) -> Connected:
     """Its plates lie beside the depth, in a folder of their own, in the colours that Nuke works in."""
     asked = str(values_of(node)["file"])
     if not asked:

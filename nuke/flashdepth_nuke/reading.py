@@ -14,7 +14,7 @@ from flashdepth_host.shot import output_of
 import nuke
 
 from . import assumptions as nuke_has
-from .knobs import file_of, values_of
+from .knobs import file_of, inside, values_of
 from .plates import Connected, connected_to
 from .saying import said
 from .threads import one_undo_step
@@ -32,14 +32,14 @@ _ON_ERROR = {
 
 
 @said
-def reload(node: nuke.Node) -> None:
+def reload(node: nuke.Group) -> None:
     """Look again which frames are on disk. Raises `Refusal`."""
     with one_undo_step("FlashDepth reload"):
         point_at(node, connected_to(node), values_of(node), record_of(node))
 
 
 def point_at(
-    node: nuke.Node, connected: Connected, values: dict[str, Value], rendered: dict[str, Any]
+    node: nuke.Group, connected: Connected, values: dict[str, Value], rendered: dict[str, Any]
 ) -> tuple[int, ...]:
     """Point the Read inside at the depth, with the input's own frames, and keep what was `rendered` with what is
     there. Returns the numbers of the files that are there.
@@ -49,7 +49,7 @@ def point_at(
     if not values["file"]:
         node["file"].setValue(output)
     there = frames_there(output, plates.views.split(",")[0])
-    read = node.node("depth_read")
+    read = inside(node, "depth_read")
     # A name that is worked out, by the artist's own script, is worked out for our node and not for the Read in it.
     raw = node["file"].value()
     read[nuke_has.READ_FILE].setValue(output if "[" in raw else raw)
@@ -58,14 +58,15 @@ def point_at(
     _switch(node, connected, there)
     # A bare Z is what Nuke itself calls depth.Z.
     layer = values["layer"] or "depth"
-    node.node("put_depth")["from0"].setValue(f"{layer}.Z")
+    inside(node, "put_depth")["from0"].setValue(f"{layer}.Z")
     node["rendered"].setValue(json.dumps({**rendered, "output": output, "there": spans(there)}))
-    if nuke_has.READ_RELOAD in read.knobs():
-        read[nuke_has.READ_RELOAD].execute()
+    button = read.knobs().get(nuke_has.READ_RELOAD)
+    if isinstance(button, nuke.Script_Knob):
+        button.execute()
     return there
 
 
-def record_of(node: nuke.Node) -> dict[str, Any]:
+def record_of(node: nuke.Group) -> dict[str, Any]:
     """What was rendered last, and by what; empty before."""
     text = node["rendered"].value()
     try:
@@ -88,17 +89,17 @@ def made_of(connected: Connected, values: dict[str, Value]) -> dict[str, Any]:
 
 
 @said
-def bake(node: nuke.Node) -> nuke.Node:
+def bake(node: nuke.Group) -> nuke.Node:
     """The node as a Read of its depth and a Copy, beside it and connected as it is. Raises `Refusal`."""
     if not record_of(node):
         raise Refusal("there is no depth yet: press Render")
-    inside = node.node("depth_read")
+    depth_read = inside(node, "depth_read")
     with one_undo_step("FlashDepth bake"):
         read = nuke.nodes.Read()
         for knob in _BAKED:
-            read[knob].setValue(inside[knob].value())
+            read[knob].setValue(depth_read[knob].value())
         read[nuke_has.READ_FILE].setValue(file_of(node, "file"))
-        copy = nuke.nodes.Copy(from0=node.node("put_depth")["from0"].value(), to0="depth.Z")
+        copy = nuke.nodes.Copy(from0=inside(node, "put_depth")["from0"].value(), to0="depth.Z")
         copy.setInput(0, node.input(0))
         copy.setInput(1, read)
         read.setXYpos(node.xpos() + 120, node.ypos())
@@ -130,9 +131,9 @@ def _same_frames(read: nuke.Node, connected: Connected) -> None:
         read[nuke_has.READ_FRAME].setValue("")
 
 
-def _switch(node: nuke.Node, connected: Connected, there: tuple[int, ...]) -> None:
+def _switch(node: nuke.Group, connected: Connected, there: tuple[int, ...]) -> None:
     """Where `missing` says so, the input comes out where there is no depth."""
-    which = node.node("rendered_or_input")["which"]
+    which = inside(node, "rendered_or_input")["which"]
     if node["missing"].value() != MISSING_INPUT:
         which.clearAnimated()
         which.setValue(0)

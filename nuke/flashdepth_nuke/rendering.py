@@ -35,7 +35,7 @@ SESSION = Session(lambda: (find_command(PLUGIN), clean_environment()))
 class _Render:
     """A render under way. `stop` is set by the Cancel button."""
 
-    node: nuke.Node
+    node: nuke.Group
     connected: Connected
     request: dict[str, Any]
     made_of: dict[str, Any]
@@ -46,7 +46,7 @@ _under_way: dict[str, _Render] = {}
 
 
 @said
-def render(node: nuke.Node, *, overwrite: bool = False) -> None:
+def render(node: nuke.Group, *, overwrite: bool = False) -> None:
     """Render what is not there. With a GUI it comes back at once; without, when all is there.
 
     Raises `RuntimeError` without a GUI; with one, whatever is wrong is said in a message.
@@ -63,7 +63,7 @@ def render(node: nuke.Node, *, overwrite: bool = False) -> None:
         _without_screen(name, asked)
 
 
-def cancel(node: nuke.Node) -> None:
+def cancel(node: nuke.Group) -> None:
     """Stop after the frame in hand. Nothing is lost."""
     asked = _under_way.get(node.fullName())
     if asked is not None:
@@ -71,7 +71,7 @@ def cancel(node: nuke.Node) -> None:
 
 
 @said
-def version_up(node: nuke.Node) -> None:
+def version_up(node: nuke.Group) -> None:
     """The next version in `file`."""
     name = node["file"].value() or output_of(values_of(node), connected_to(node).plates)
     following = next_version(name)
@@ -79,7 +79,7 @@ def version_up(node: nuke.Node) -> None:
         node["file"].setValue(following)
 
 
-def frames_asked(node: nuke.Node, connected: Connected) -> tuple[int, int]:
+def frames_asked(node: nuke.Group, connected: Connected) -> tuple[int, int]:
     """The numbers of the files that the node's range asks for. Raises `Refusal`."""
     limited = node["use_limit"].value()
     ends = (
@@ -90,7 +90,7 @@ def frames_asked(node: nuke.Node, connected: Connected) -> tuple[int, int]:
     return frames_of(connected.plates, ends[0], ends[1], int(node["handles"].value()))
 
 
-def _asked(node: nuke.Node, *, overwrite: bool) -> _Render:
+def _asked(node: nuke.Group, *, overwrite: bool) -> _Render:
     """All that the main thread must look at. Raises `HostError`."""
     if node.fullName() in _under_way:
         raise Refusal("it is being rendered: wait, or press Cancel")
@@ -105,7 +105,7 @@ def _asked(node: nuke.Node, *, overwrite: bool) -> _Render:
     return _Render(node, connected, request, made_of(connected, values))
 
 
-def _renew_plates(node: nuke.Node, comp: Connected) -> bool:
+def _renew_plates(node: nuke.Group, comp: Connected) -> bool:
     """Render the comp where its plates are not those of what is connected now. Whether older ones were replaced."""
     wanted = set(range(comp.plates.first, comp.plates.last + 1))
     there = wanted & set(frames_there(comp.plates.input))

@@ -17,7 +17,7 @@ __all__ = ["said", "say"]
 Button = TypeVar("Button", bound=Callable[..., Any])
 
 
-def say(node: nuke.Node, error: HostError) -> None:
+def say(node: nuke.Group, error: HostError) -> None:
     """In a message, and in the node's panel. Raises `RuntimeError` without a GUI: a message nobody sees is lost."""
     if not has_screen():
         raise RuntimeError(f"{node.fullName()}: {error}") from error
@@ -29,7 +29,7 @@ def said(button: Button) -> Button:
     """A button whose errors are said."""
 
     @functools.wraps(button)
-    def pressed(node: nuke.Node, *args: Any, **kwargs: Any) -> Any:
+    def pressed(node: nuke.Group, *args: Any, **kwargs: Any) -> Any:
         try:
             return button(node, *args, **kwargs)
         except HostError as error:

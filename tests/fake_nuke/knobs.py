@@ -61,12 +61,16 @@ class Text_Knob(Knob):
         return True
 
 
-class PyScript_Knob(String_Knob):
+class Script_Knob(String_Knob):
     def execute(self) -> None:
         """As when it is clicked, or by `node[...].execute()`: a name that was not imported fails."""
         fake = self._node.fake
         with fake.this(self._node):
             exec(self._value, {"nuke": fake.module})
+
+
+class PyScript_Knob(Script_Knob):
+    """One whose script is Python."""
 
 
 class File_Knob(String_Knob):

@@ -11,9 +11,9 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from .gizmo import Gizmo, UserKnob, read_gizmo
-from .knobs import USER_KNOBS, Enumeration_Knob, Knob
+from .knobs import USER_KNOBS, Enumeration_Knob, Knob, Script_Knob
 from .nodes import Group, Node, Root
-from .pictures import write_pictures
+from .pictures import picture_of, write_pictures
 
 _TAB = 20
 
@@ -139,6 +139,8 @@ class FakeNuke:
             Group=Group,
             Knob=Knob,
             XY_Knob=USER_KNOBS[12],
+            File_Knob=USER_KNOBS[2],
+            Script_Knob=Script_Knob,
             ProgressTask=self._progress,
             Undo=SimpleNamespace(
                 begin=self._undo_begin,
@@ -152,7 +154,10 @@ class FakeNuke:
             ),
             root=lambda: self.root,
             views=lambda: list(self.view_names),
-            frame=lambda: self.frame,
+            frame=self._frame,
+            sample=lambda node, channel, x, y: picture_of(node, self.frame).at(channel, x, y),
+            createNode=self._create_node,
+            NUKE_VERSION_STRING="a fake",
             tprint=lambda text, /: self.printed.append(text),
             message=self._message,
             ask=self._ask,
@@ -190,6 +195,13 @@ class FakeNuke:
     def _undo_on(self) -> None:
         self._disabled -= 1
         assert self._disabled >= 0
+
+    def _frame(self, f: int | None = None) -> int:
+        self.frame = self.frame if f is None else f
+        return self.frame
+
+    def _create_node(self, typ: str, *, inpanel: bool) -> Node:
+        return self._made(typ, {})
 
     def _made(self, kind: str, knobs: dict[str, Any]) -> Node:
         self.edit(f"new {kind}")

@@ -41,6 +41,28 @@ class FrameRange:
         return self.end
 
 
+@dataclass(frozen=True)
+class Info:
+    """A box."""
+
+    left: float
+    bottom: float
+    width: float
+    height: float
+
+    def x(self) -> float:
+        return self.left
+
+    def y(self) -> float:
+        return self.bottom
+
+    def w(self) -> float:
+        return self.width
+
+    def h(self) -> float:
+        return self.height
+
+
 class Node:
     """One node. `knobs` is what its kind has."""
 
@@ -101,6 +123,20 @@ class Node:
             return FrameRange(self["first"].value(), self["last"].value())
         first = self.input(0)
         return first.frameRange() if first else FrameRange(1, 1)
+
+    def channels(self) -> list[str]:
+        from .pictures import picture_of
+
+        return sorted(picture_of(self, self.fake.frame).channels)
+
+    def bbox(self) -> Info:
+        """As Nuke has it: y from the bottom."""
+        from .pictures import picture_of
+
+        made = picture_of(self, self.fake.frame)
+        assert made.window is not None
+        x0, y0, x1, y1 = made.window
+        return Info(x0, made.height - 1 - y1, x1 - x0 + 1, y1 - y0 + 1)
 
     def opHashes(self) -> list[int]:
         """Differs with every knob of this node and those above it."""

@@ -18,6 +18,14 @@ class Picture:
 
     channels: dict[str, np.ndarray]
     window: tuple[int, int, int, int] | None
+    #: Of the display window: Nuke counts rows from its bottom.
+    height: int = 0
+
+    def at(self, channel: str, x: int, y: int) -> float:
+        """A pixel in Nuke's numbers."""
+        assert self.window is not None
+        row = self.height - 1 - y - self.window[1]
+        return float(self.channels[channel][row, x - self.window[0]])
 
 
 def picture_of(node: Node | None, frame: int) -> Picture:
@@ -33,7 +41,7 @@ def picture_of(node: Node | None, frame: int) -> Picture:
             above = picture_of(node.input(0), frame)
             white = node["white"].value()
             lit = {n: c * white if n in "RGB" else c for n, c in above.channels.items()}
-            return Picture(lit, above.window)
+            return Picture(lit, above.window, above.height)
         case "Copy":
             under, over = picture_of(node.input(0), frame), picture_of(node.input(1), frame)
             wanted = node["from0"].value()
@@ -41,7 +49,7 @@ def picture_of(node: Node | None, frame: int) -> Picture:
             if copied is None and over.channels:
                 raise RuntimeError(f"{node.name()}: no channel {wanted}")
             more = {} if copied is None else {node["to0"].value(): copied}
-            return Picture({**under.channels, **more}, over.window or under.window)
+            return Picture({**under.channels, **more}, over.window or under.window, under.height)
         case "Switch":
             return picture_of(node.input(int(node["which"].at(frame))), frame)
         case _:
@@ -93,4 +101,5 @@ def _read(read: Node, frame: int) -> Picture:
         found = file.parts[0].channels
         channels = {name: np.array(c.pixels, np.float32) for name, c in found.items()}
         low, high = file.header()["dataWindow"]
-    return Picture(channels, (*map(int, low), *map(int, high)))
+        top, bottom = (corner[1] for corner in file.header()["displayWindow"])
+    return Picture(channels, (*map(int, low), *map(int, high)), int(bottom - top + 1))
