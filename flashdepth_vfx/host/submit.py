@@ -92,7 +92,9 @@ def _run(command: Sequence[str], stdin: str) -> Any:
         raise RenderFailed("Timeout", f"{command[0]} took more than {_SECONDS:.0f} s", 1) from None
     except OSError as error:
         raise WorkerMissing(f"{command[0]} cannot be started: {error}") from error
-    said = done.stderr.decode("utf-8", "replace").strip()
+    # The last line is what went wrong; before it are notes.
+    said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    said = said[len("error: ") :] if said.startswith("error: ") else said
     if done.returncode != 0:
         raise RenderFailed("Submit", said or f"exit code {done.returncode}", done.returncode)
     try:

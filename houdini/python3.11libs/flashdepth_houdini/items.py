@@ -36,14 +36,20 @@ def generate(processor: Any, item_holder: Any, upstream_items: Iterable[Any]) ->
         asked, sequences = asked_of(asset), sequences_of(asset, upstream_items)
     except HostError as error:
         raise hou.NodeError(str(error)) from error
+    names = _Names()
     for sequence in sequences:
         try:
             tasks = planned(sequence, asked)
         except HostError as error:
-            _add_refused(item_holder, sequence, str(error))
+            plates = sequence.plates.input.rpartition("/")[2]
+            item = _added(item_holder, sequence, names.free(f"refused_{plates}"))
+            item.addEnvironmentVar(REFUSED, str(error))
+            item.setCommand(f'{houdini_has.PYTHON} "{_script()}"')
             continue
         for task in tasks:
-            _add(item_holder, sequence, task, asked)
+            item = _added(item_holder, sequence, names.free(task.id))
+            item.setCommand(f'{houdini_has.PYTHON} "{_script()}" "{task.plan}" "{task.id}"')
+            _describe(item, task, asked)
 
 
 def depend(dependency_holder: Any, internal_items: Iterable[Any]) -> None:
@@ -80,15 +86,30 @@ def sequences_of(asset: Any, upstream_items: Iterable[Any]) -> list[Sequence]:
     return grouped(files) if files else [plates_at(pattern_of(asset, "plates"))]
 
 
-def _add(item_holder: Any, sequence: Sequence, task: Task, asked: Asked) -> None:
-    item = item_holder.addWorkItem(name=_name(task.id), parent=sequence.owner, inProcess=False)
-    item.setCommand(f'{houdini_has.PYTHON} "{_script()}" "{task.plan}" "{task.id}"')
+class _Names:
+    """Names of items: plates of two shots may be called alike."""
+
+    def __init__(self) -> None:
+        self._count: dict[str, int] = {}
+
+    def free(self, text: str) -> str:
+        name = re.sub(r"\W+", "_", text).strip("_")
+        self._count[name] = self._count.get(name, 0) + 1
+        return name if self._count[name] == 1 else f"{name}_{self._count[name]}"
+
+
+def _added(item_holder: Any, sequence: Sequence, name: str) -> Any:
+    item = item_holder.addWorkItem(name=name, parent=sequence.owner, inProcess=False)
+    item.setStringAttrib("plates", sequence.plates.input)
+    return item
+
+
+def _describe(item: Any, task: Task, asked: Asked) -> None:
     for name, text in (
         ("task", task.id),
         ("plan", task.plan),
         ("kind", task.kind),
         ("view", task.view),
-        ("plates", sequence.plates.input),
         ("weights", str(asked.values["weights"])),
         ("convention", str(asked.values["convention"])),
     ):
@@ -101,18 +122,6 @@ def _add(item_holder: Any, sequence: Sequence, task: Task, asked: Asked) -> None
     item.setFloatAttrib("near", float(asked.values["near"]))
     item.setFloatAttrib("far", float(asked.values["far"]))
     houdini_has.declare_outputs(item, list(task.outputs))
-
-
-def _add_refused(item_holder: Any, sequence: Sequence, why: str) -> None:
-    name = _name(f"refused_{sequence.plates.input.rpartition('/')[2]}")
-    item = item_holder.addWorkItem(name=name, parent=sequence.owner, inProcess=False)
-    item.setStringAttrib("plates", sequence.plates.input)
-    item.addEnvironmentVar(REFUSED, why)
-    item.setCommand(f'{houdini_has.PYTHON} "{_script()}"')
-
-
-def _name(text: str) -> str:
-    return re.sub(r"\W+", "_", text).strip("_")
 
 
 def _script() -> str:
