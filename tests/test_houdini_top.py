@@ -1,9 +1,10 @@
-"""The TOP from its parameters to depth on disk: a graph cooked with the real renderer, in a strict fake of Houdini."""
+"""The TOP from its parameters to depth on disk: a graph cooked with the real renderer, in a strict fake."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,8 +161,8 @@ def test_shots_whose_plates_are_called_alike_are_told_apart(start_houdini: Start
     files = []
     for shot in ("sh010", "sh020"):
         (session.folder / shot).mkdir()
-        for path in session.plates("plate", range(1, 3)):
-            files.append(path.rename(session.folder / shot / path.name))
+        made = session.plates("plate", range(1, 3))
+        files += [path.rename(session.folder / shot / path.name) for path in made]
     node = session.top()
     session.above(node, files)
     assert session.cook(node) == {"plate_render": "done", "plate_render_2": "done"}
@@ -225,7 +226,7 @@ def test_real_plates_from_end_to_end(
     session.above(node, takes)
     states = session.cook(node)
     with capsys.disabled():
-        _transcript(session, states)
+        sys.stdout.write(f"\n{_transcript(session, states)}\n")
     assert states["sh010_render"] == states["sh010_convert"] == "done"
     assert (states["sh020_render"], states["sh020_convert"]) == ("failed", "waiting")
     depth = depth_of(session.folder / "sh010/depth/sh010_depth_v001.0001.exr")
@@ -233,12 +234,14 @@ def test_real_plates_from_end_to_end(
     assert 0.0 <= depth.min() < depth.max() <= 1.0
 
 
-def _transcript(session: Any, states: dict[str, str]) -> None:
-    folder = str(session.folder)
+def _transcript(session: Any, states: dict[str, str]) -> str:
+    """What a person reads: each item, and the last lines of its log."""
+    lines = []
     for item in session.graph.items:
-        print(f"\n{item.name}: {states[item.name]}")
-        for line in item.log.replace(folder, "$JOB").splitlines()[-3:]:
-            print(f"    {line[:150]}")
+        lines.append(f"{item.name}: {states[item.name]}")
+        log = item.log.replace(str(session.folder), "$JOB").splitlines()
+        lines += [f"    {line[:150]}" for line in log[-3:]]
+    return "\n".join(lines)
 
 
 def _wait_for(there: Callable[[], Any], seconds: float = 30.0) -> None:

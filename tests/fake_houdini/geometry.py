@@ -59,6 +59,9 @@ class Geometry:
             raise errors.OperationFailed(f"{name}: not as many values as points have")
         self.attributes[name] = np.frombuffer(values, np.float32).reshape(there.shape)
 
+    def intrinsicValue(self, intrinsic_name: str) -> int:
+        return {"pointcount": len(self.positions)}[intrinsic_name]
+
     def _check(self) -> None:
         if self._session.cooked is None:
             raise errors.PermissionError("geometry is changed in its node's cook alone")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import OpenEXR
+import OpenImageIO
 
 from . import errors
 
@@ -111,6 +112,8 @@ def file_layer(node: CopNode) -> ImageLayer:
 
 
 def _read(path: Path, name: str) -> tuple[list[np.ndarray], dict[str, Any]]:
+    if path.suffix != ".exr":
+        return _read_colour(path)
     wanted = ["R", "G", "B"] if name == "C" else [f"{name}.{axis}" for axis in "XYZ"]
     with OpenEXR.File(str(path), separate_channels=True) as file:
         for part in file.parts:
@@ -118,6 +121,15 @@ def _read(path: Path, name: str) -> tuple[list[np.ndarray], dict[str, Any]]:
                 if all(one in part.channels for one in names):
                     return [np.array(part.channels[one].pixels) for one in names], dict(part.header)
     return [], {}
+
+
+def _read_colour(path: Path) -> tuple[list[np.ndarray], dict[str, Any]]:
+    pixels = OpenImageIO.ImageBuf(str(path)).get_pixels("float")
+    corners = np.array([[0, 0], [pixels.shape[1] - 1, pixels.shape[0] - 1]])
+    return list(np.moveaxis(pixels[..., :3], -1, 0)), {
+        "dataWindow": corners,
+        "displayWindow": corners,
+    }
 
 
 def snippet_layer(node: CopNode) -> ImageLayer:

@@ -144,6 +144,7 @@ class FakeHoudini:
             pwd=lambda: self.cooked,
             phm=lambda: self._phm[-1],
             node=self._node,
+            setFrame=self._set_frame,
             frame=lambda: float(self.frame),
         )
         del module.Refused
@@ -160,6 +161,10 @@ class FakeHoudini:
         if not self.ui:
             raise errors.Refused("a dialog without a UI")
         return self.files.pop(0)
+
+    def _set_frame(self, frame: float) -> None:
+        self.check_thread("the frame is set")
+        self.frame = int(frame)
 
     def _node(self, path: str) -> Node | None:
         if path == "/obj":

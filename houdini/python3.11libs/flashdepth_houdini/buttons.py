@@ -35,7 +35,8 @@ def _said(button: Button) -> Button:
         try:
             return button(kwargs)
         except HostError as error:
-            text = f"{kwargs['node'].path()}: {error}"
+            node = kwargs.get("node")
+            text = f"{node.path()}: {error}" if node is not None else str(error)
             if not hou.isUIAvailable():
                 raise hou.OperationFailed(text) from error
             hou.ui.displayMessage(text, severity=hou.severityType.Error, title="FlashDepth")
@@ -46,7 +47,8 @@ def _said(button: Button) -> Button:
 @_said
 def doctor(kwargs: dict[str, Any]) -> None:
     """Look whether everything that a render needs is there, and say it."""
-    writes_to = pattern_of(kwargs["node"], "file") or None
+    node = kwargs.get("node")
+    writes_to = (pattern_of(node, "file") if node is not None else "") or None
 
     def look(_stop: Callable[[], bool]) -> str:
         session = Session(lambda: (find_command(PLUGIN), clean_environment()))

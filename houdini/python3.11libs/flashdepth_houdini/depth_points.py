@@ -11,9 +11,23 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Lens", "distance_of", "normalised", "unprojected", "used"]
+__all__ = ["UNITS_M", "Lens", "distance_of", "normalised", "unprojected", "used"]
 
 Window = tuple[float, float, float, float]
+
+#: Metres of a length of 1.
+UNITS_M = {
+    "mm": 0.001,
+    "cm": 0.01,
+    "dm": 0.1,
+    "m": 1.0,
+    "km": 1000.0,
+    "in": 0.0254,
+    "ft": 0.3048,
+    "yd": 0.9144,
+}
+#: What is as far as that in depth of distance is sky.
+_SKY_M = 10_000.0 * (1 - 1e-6)
 
 
 @dataclass(frozen=True)
@@ -30,20 +44,21 @@ class Lens:
             )
 
 
-def distance_of(depth: Any, convention: str) -> Any:
-    """`(H, W)` planar distance of `(H, W)` depth, in scene units; infinite where there is none.
+def distance_of(depth: Any, convention: str, unit: str) -> Any:
+    """`(H, W)` planar distance of `(H, W)` depth, in scene units; infinite for the sky.
 
     Raises `ValueError` for a convention without a distance.
     """
     if convention == "z":
-        return np.asarray(depth, np.float64)
+        distance = np.asarray(depth, np.float64)
+        return np.where(distance * UNITS_M[unit] >= _SKY_M, np.inf, distance)
     if convention != "inverse_z":
         raise ValueError(f"{convention}: says no distance; render z or inverse_z")
     with np.errstate(divide="ignore"):
         return 1.0 / np.asarray(depth, np.float64)
 
 
-def normalised(depth: Any, convention: str, near: float, far: float) -> Any:
+def normalised(depth: Any, convention: str, near: float, far: float, unit: str = "m") -> Any:
     """`(H, W)` float32 in 0 to 1, linear in 1/Z, 1 at `near` and 0 at `far`: the renderer's normalised_near_white.
 
     Normalised depth is given back with near white. Raises `ValueError`.
@@ -57,7 +72,7 @@ def normalised(depth: Any, convention: str, near: float, far: float) -> Any:
         raise ValueError(
             f"near {near:g}, far {far:g}: give 0 < near < far, as the shot was rendered"
         )
-    distance = distance_of(depth, convention)
+    distance = distance_of(depth, convention, unit)
     with np.errstate(divide="ignore"):
         inverse = 1.0 / distance
     share = (inverse - 1.0 / far) / (1.0 / near - 1.0 / far)

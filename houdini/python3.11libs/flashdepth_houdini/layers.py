@@ -33,6 +33,7 @@ def normalised_layer(kwargs: dict[str, Any]) -> dict[str, Any]:
         str(kwargs["convention"]),
         float(kwargs["near"]),
         float(kwargs["far"]),
+        str(kwargs["unit"]),
     )
     made = hou.ImageLayer()
     # A layer's buffer is made when its window is set, of what is said of it before.

@@ -82,6 +82,7 @@ def _normalise(node: Any) -> Any:
             ("near", "float", houdini_has.COP_BINDING_NUMBER, 'ch("../near")'),
             ("far", "float", houdini_has.COP_BINDING_NUMBER, 'ch("../far")'),
             ("convention", "string", houdini_has.COP_BINDING_TEXT, 'chs("../convention")'),
+            ("unit", "string", houdini_has.COP_BINDING_TEXT, 'chs("../scene_unit")'),
         ),
         start=1,
     ):

@@ -45,7 +45,9 @@ def _points(asset: Any) -> tuple[Any, Any, Any]:
         distance = np.where(np.any(points != 0.0, axis=-1), np.abs(points[..., 2]), np.inf)
         distance = np.where(distance == 0.0, np.inf, distance)
     else:
-        distance = distance_of(pixels_of(layer, 1)[..., 0], _convention(cop))
+        distance = distance_of(
+            pixels_of(layer, 1)[..., 0], _word(cop, "convention"), _word(cop, "scene_unit")
+        )
         points = unprojected(
             np.where(np.isfinite(distance), distance, 0.0),
             _lens(asset),
@@ -96,8 +98,8 @@ def _camera(asset: Any) -> Any:
     return camera
 
 
-def _convention(cop: Any) -> str:
-    return str(cop.parm("convention").evalAsString())
+def _word(cop: Any, name: str) -> str:
+    return str(cop.parm(name).evalAsString())
 
 
 def _plane(
