@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-
 
 class Error(Exception):
     """The root."""
@@ -25,8 +23,8 @@ class PermissionError(Error):  # noqa: A001 - as it is called there
     """Contents are locked."""
 
 
-class TypeError(Error, builtins.TypeError):  # noqa: A001 - as it is called there
-    """A value of another kind."""
+#: What is Houdini's own, and in the module.
+OF_HOU = (Error, OperationFailed, OperationInterrupted, NodeError, PermissionError)
 
 
 class Refused(AssertionError):

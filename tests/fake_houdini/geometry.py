@@ -32,7 +32,7 @@ class Geometry:
     def addAttrib(self, type: Any, name: str, default_value: Any) -> None:  # noqa: A002
         self._check()
         if type is not self._session.module.attribType.Point:
-            raise errors.TypeError(f"{type} is no kind of attribute")
+            raise TypeError(f"{type} is no kind of attribute")
         if name in self._defaults:
             raise errors.OperationFailed(f"there is an attribute {name}")
         self._defaults[name] = default_value
@@ -53,7 +53,7 @@ class Geometry:
         if name not in self.attributes:
             raise errors.OperationFailed(f"there is no attribute {name}")
         if float_type is not self._session.module.numericData.Float32:
-            raise errors.TypeError(f"{float_type} is no kind of number")
+            raise TypeError(f"{float_type} is no kind of number")
         there = self.attributes[name]
         if not isinstance(values, bytes) or len(values) != there.size * 4:
             raise errors.OperationFailed(f"{name}: not as many values as points have")

@@ -45,12 +45,12 @@ class ImageLayer:
 
     def setStorageType(self, storagetype: Any) -> None:
         if storagetype is not self.storage.Float32:
-            raise errors.TypeError(f"{storagetype} is no storage type")
+            raise TypeError(f"{storagetype} is no storage type")
         self._type = storagetype
 
     def setDataWindow(self, x: int, y: int, w: int, h: int) -> None:
         if not all(isinstance(one, int) for one in (x, y, w, h)):
-            raise errors.TypeError("a data window is of whole numbers")
+            raise TypeError("a data window is of whole numbers")
         self._data = (x, y, w, h)
         self._bytes = w * h * self._channels * (4 if self._type is not None else 2)
 
@@ -80,7 +80,7 @@ class ImageLayer:
 
     def allBufferElements(self, storagetype: Any, channels: int) -> bytes:
         if storagetype is not self.storage.Float32:
-            raise errors.TypeError(f"{storagetype} is no storage type")
+            raise TypeError(f"{storagetype} is no storage type")
         found = self.pixels[..., :channels]
         if found.shape[-1] < channels:
             found = np.pad(found, ((0, 0), (0, 0), (0, channels - found.shape[-1])))

@@ -33,7 +33,6 @@ class Node:
         self._inputs: dict[int, Any] = {}
         self._parms: dict[str, Parm] = {}
         self._locked = hda is not None
-        self.flags: set[str] = set()
         if hda is not None:
             self._add_parms_of(hda)
         for parm in KINDS.get(table, {}).get(kind, ()):
@@ -92,12 +91,6 @@ class Node:
     def layoutChildren(self) -> None:
         self.check_children_may_be_edited()
 
-    def setDisplayFlag(self, on: bool) -> None:
-        self._flag("display", on)
-
-    def setRenderFlag(self, on: bool) -> None:
-        self._flag("render", on)
-
     def errors(self) -> tuple[str, ...]:
         return ()
 
@@ -132,10 +125,6 @@ class Node:
     def input_node(self, index: int) -> Any:
         found = self._inputs.get(index)
         return found.behind() if isinstance(found, IndirectInput) else found
-
-    def _flag(self, name: str, on: bool) -> None:
-        self.check_may_edit(f"the {name} flag")
-        (self.flags.add if on else self.flags.discard)(name)
 
     def _add_parm(
         self, name: str, kind: str, menu: Any = None, default: Any = None, callback: str = ""
@@ -218,7 +207,18 @@ class SopNode(Node):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
+        self.flags: set[str] = set()
         self._geometry = Geometry(self.session)
+
+    def setDisplayFlag(self, on: bool) -> None:
+        self._flag("display", on)
+
+    def setRenderFlag(self, on: bool) -> None:
+        self._flag("render", on)
+
+    def _flag(self, name: str, on: bool) -> None:
+        self.check_may_edit(f"the {name} flag")
+        (self.flags.add if on else self.flags.discard)(name)
 
     def geometry(self) -> Geometry:
         if self.hda is None:

@@ -53,7 +53,7 @@ class Parm:
 
     def setExpression(self, expression: str, language: Any) -> None:
         if language is not self._node.session.module.exprLanguage.Hscript:
-            raise errors.TypeError(f"{self.path()}: {language} is no language")
+            raise TypeError(f"{self.path()}: {language} is no language")
         self._node.check_may_edit(self._name)
         self._evaluated(expression)
         self._expression = expression
@@ -102,7 +102,7 @@ class Parm:
             case _:
                 if isinstance(value, str) and (not self._menu or value in self._menu):
                     return value
-        raise errors.TypeError(f"{self.path()}: {value!r} is no value of a {self._kind}")
+        raise TypeError(f"{self.path()}: {value!r} is no value of a {self._kind}")
 
     def _evaluated(self, expression: str) -> Any:
         """The few expressions that nodes of ours use: a variable, `ch`, `chs`, `strcat` and a text."""

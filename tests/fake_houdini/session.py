@@ -128,7 +128,7 @@ class FakeHoudini:
                     raise errors.OperationInterrupted("Escape")
 
         module.__dict__.update(
-            {name: getattr(errors, name) for name in vars(errors) if name[0].isupper()},
+            {kind.__name__: kind for kind in errors.OF_HOU},
             InterruptableOperation=InterruptableOperation,
             ImageLayer=ImageLayer,
             imageLayerStorageType=Enum("Float32", "Float16"),
@@ -147,7 +147,6 @@ class FakeHoudini:
             setFrame=self._set_frame,
             frame=lambda: float(self.frame),
         )
-        del module.Refused
         return module
 
     def _message(self, text: str, *, severity: Any = None, title: str | None = None) -> None:
