@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "python3.11libs"))
+sys.path.insert(0, str(Path(__file__).absolute().parent / "python3.11libs"))
 
 from flashdepth_houdini.cook import main
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "python3.11libs"))
+sys.path.insert(0, str(Path(__file__).absolute().parent / "python3.11libs"))
 
 from flashdepth_houdini.checks import all_checks
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 __path__ = [
-    str(Path(__file__).resolve().parents[2] / "python3.11libs" / "flashdepth_houdini"),
+    str(Path(__file__).absolute().parents[2] / "python3.11libs" / "flashdepth_houdini"),
 ]
 
 from .loading import load_host

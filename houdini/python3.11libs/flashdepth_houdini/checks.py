@@ -71,7 +71,7 @@ def _versions() -> str:
 
 def _package() -> str:
     said = hou.getenv("FLASHDEPTH_HOUDINI")
-    if not said or Path(said).resolve() != PLUGIN:
+    if not said or Path(said).resolve() != PLUGIN.resolve():
         raise AssertionError(f"$FLASHDEPTH_HOUDINI is {said}, and the plugin is in {PLUGIN}")
     return str(PLUGIN)
 

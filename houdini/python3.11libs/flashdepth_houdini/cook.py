@@ -39,8 +39,9 @@ def main(arguments: Sequence[str]) -> int:
     for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: stop.set())
+    plan, task = arguments
     try:
-        _do(*arguments, telling, stop)
+        _do(plan, task, telling, stop)
     except RenderCancelled as error:
         return telling.fail(str(error), _CANCELLED)
     except RenderFailed as error:

@@ -29,7 +29,7 @@ def ask() -> None:
 
 def build(plates: str, *, near: float, far: float) -> Network:
     """`near` and `far` say how far the nearest and the farthest of the shot are, in metres: points need a scale."""
-    objects = hou.node("/obj")
+    objects: Any = hou.node("/obj")
     depth = beside_plates(plates).replace("####", "$F4")
     top = objects.createNode("topnet", "flashdepth_shots").createNode("flashdepth", "shot")
     # The depth itself is distance, so its name says where it is and the COP reads it.

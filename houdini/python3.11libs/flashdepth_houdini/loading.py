@@ -8,8 +8,9 @@ from pathlib import Path
 
 __all__ = ["PLUGIN", "load_host"]
 
-#: The folder with packages/ and otls/: what an installation settled lies there.
-PLUGIN = Path(__file__).resolve().parents[2]
+#: The folder with packages/ and otls/: what an installation settled lies there. Links are not followed: an
+#: installation may be made of them.
+PLUGIN = Path(__file__).absolute().parents[2]
 _HOST = "flashdepth_host"
 
 
