@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_houdini import kinds
 from houdini_kit import HoudiniSession, depth_of, start_houdini
 from plates import shared_plates
 
@@ -168,6 +169,39 @@ def test_shots_whose_plates_are_called_alike_are_told_apart(start_houdini: Start
     assert session.cook(node) == {"plate_render": "done", "plate_render_2": "done"}
     plates = {item.value("plates") for item in session.graph.items}
     assert plates == {str(session.folder / shot / "plate.%04d.exr") for shot in ("sh010", "sh020")}
+
+
+def test_views_are_items_of_their_own(start_houdini: Start) -> None:
+    session = start_houdini()
+    for view in ("left", "right"):
+        for path in session.plates(view, range(1, 3)):
+            path.rename(session.folder / f"st_{view}.{path.name.split('.')[1]}.exr")
+    node = session.top(plates="$JOB/st_%V.$F4.exr", views="left,right")
+    states = session.cook(node)
+    assert set(states.values()) == {"done"}
+    renders = [item for item in session.graph.items if item.value("kind") == "render"]
+    assert [item.value("view") for item in renders] == ["left", "right"]
+    made = {Path(file.path) for item in renders for file in item.outputFiles}
+    assert made == set((session.folder / "depth").glob("*.exr"))
+    assert len(made) == 4
+    session.houdini.set(node, "views", "")
+    with pytest.raises(session.houdini.module.NodeError, match="name its views"):
+        session.cook(node)
+
+
+@pytest.mark.parametrize("kind", ["Top", "Cop"])
+def test_a_subnet_that_comes_without_an_output_is_given_one(
+    start_houdini: Start, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Digital assets have no contents before theirs are made; what a new one has by itself nobody could look at."""
+    monkeypatch.setitem(kinds.INSIDE, kind, {})
+    session = start_houdini()
+    if kind == "Top":
+        node = session.top()
+        assert node.node("output0").input_node(0) is node.node("shots")
+    else:
+        node = session.houdini.root.createNode("copnet", "net").createNode("flashdepth", "cop")
+        assert node.node("outputs").input_node(1) is node.node("normalise")
 
 
 def test_a_range_is_start_end_and_inc(start_houdini: Start) -> None:

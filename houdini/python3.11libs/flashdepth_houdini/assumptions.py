@@ -16,7 +16,7 @@ from typing import Any
 PROCESSOR = "pythonprocessor"
 PROCESSOR_GENERATE = "generate"
 PROCESSOR_DEPENDENCIES = "addinternaldependencies"
-TOP_OUTPUT = "output0"
+TOP_OUTPUT, TOP_OUTPUT_KIND = "output0", "output"
 #: When the processor makes its items, and the value for "once all upstream items are cooked".
 GENERATE_WHEN, ALL_UPSTREAM_COOKED = "pdg_workitemgeneration", "All Upstream Items are Cooked"
 #: What becomes of an item whose expected files are there, and the value for "cook it all the same".
@@ -87,7 +87,7 @@ def cop_outputs(subnet: Any, names: tuple[str, ...]) -> Any:
     for index, name in enumerate(names, start=1):
         subnet.parm(f"outputlabel{index}").set(name)
         subnet.parm(f"outputtype{index}").set(_RGB if name in ("color", "position") else _MONO)
-    return subnet.node("outputs")
+    return subnet.node("outputs") or subnet.createNode("outputs", "outputs")
 
 
 #: Kinds of layers, as a subnet's menu counts them.

@@ -83,7 +83,10 @@ def sequences_of(asset: Any, upstream_items: Iterable[Any]) -> list[Sequence]:
         for file in item.outputFiles
         if str(file.tag).startswith("file")
     ]
-    return grouped(files) if files else [plates_at(pattern_of(asset, "plates"))]
+    if files:
+        return grouped(files)
+    views = str(asset.parm("views").evalAsString())
+    return [plates_at(pattern_of(asset, "plates"), views)]
 
 
 class _Names:

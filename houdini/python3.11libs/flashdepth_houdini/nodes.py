@@ -28,7 +28,10 @@ def fill_top(node: Any) -> None:
         _IMPORT.format(module="items") + "items.depend(dependency_holder, internal_items)\n"
     )
     inside.setInput(0, node.indirectInputs()[0])
-    node.node(houdini_has.TOP_OUTPUT).setInput(0, inside)
+    output = node.node(houdini_has.TOP_OUTPUT) or node.createNode(
+        houdini_has.TOP_OUTPUT_KIND, houdini_has.TOP_OUTPUT
+    )
+    output.setInput(0, inside)
     node.layoutChildren()
     houdini_has.menu_index(inside.parm(houdini_has.GENERATE_WHEN), houdini_has.ALL_UPSTREAM_COOKED)
     # Files that are there may have been made with other settings. The renderer knows, and PDG does not: an item is

@@ -57,13 +57,18 @@ def grouped(files: Iterable[tuple[str, Any]]) -> list[Sequence]:
     return sequences + [Sequence(Plates(path, 1, 1), owner) for path, owner in movies]
 
 
-def plates_at(pattern: str) -> Sequence:
-    """The sequence that a pattern names. Raises `Refusal` where no frame of it is there."""
+def plates_at(pattern: str, views: str = "") -> Sequence:
+    """The sequence that a pattern names; `views` are those that `%V` stands for, and the first says which frames
+    there are. Raises `Refusal` where no frame of it is there.
+    """
+    view = views.split(",")[0].strip()
+    if ("%V" in pattern or "%v" in pattern) and view in ("", "all"):
+        raise Refusal(f"{pattern}: name its views in views, as left,right")
     if not numbered(pattern):
         if not Path(pattern).is_file():
             raise Refusal(f"{pattern}: is not there")
         return Sequence(Plates(pattern, 1, 1))
-    frames = frames_there(pattern)
+    frames = frames_there(pattern, view)
     if not frames:
         raise Refusal(f"{pattern}: no frame of it is there")
     return Sequence(Plates(pattern, frames[0], frames[-1]))
