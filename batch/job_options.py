@@ -26,7 +26,7 @@ from .options import seconds as _seconds
 from .options import text as _text
 from .options import word as _word
 
-__all__ = ["CHECKPOINTS", "HOOK", "JOB", "OF_SHOTS", "OUTPUT", "SETTINGS", "SHOT", "STATE"]
+__all__ = ["CHECKPOINTS", "HOOK", "JOB", "LIVE", "OF_SHOTS", "OUTPUT", "SETTINGS", "SHOT", "STATE"]
 
 _DEFAULTS = RenderSettings()
 
@@ -157,6 +157,8 @@ _DEPTH = (
         "--stabilise",
         help="Take out flicker of the depth's scale and offset, frame by frame.",
     ),
+)
+_BESIDE = (
     _flag(
         "--append-part",
         help="Write copies of the EXR plates, with the depth as one more part; the plate's own parts stay"
@@ -240,7 +242,9 @@ STATE = (
     *CHECKPOINTS,
 )
 #: What is the same for all tasks of a shot.
-OF_SHOTS = (*_PART, *_NETWORK, *_DEPTH, *_COLOR, *_MASKS)
+OF_SHOTS = (*_PART, *_NETWORK, *_DEPTH, *_BESIDE, *_COLOR, *_MASKS)
+#: What pictures that are not on disk have too.
+LIVE = (*_NETWORK, *_DEPTH, *_COLOR)
 
 
 OUTPUT = _text("-o", "--output", metavar="PATTERN", help="Where the depth EXRs go.")

@@ -30,6 +30,7 @@ _COMMANDS = (
     "render",
     "decide",
     "convert",
+    "stream",
     "info",
     "report",
     "diff",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flashdepth_vfx import bench as bench
     from flashdepth_vfx import evaluation as evaluation
     from flashdepth_vfx import farm as farm
+    from flashdepth_vfx import live as live
     from flashdepth_vfx import plugins as plugins
     from flashdepth_vfx import review as review
     from flashdepth_vfx import training as training
@@ -124,7 +125,7 @@ _HOME = {
     "to_plain": "events",
 }
 #: Rooms with public names of their own.
-_MODULES = ("bench", "evaluation", "farm", "plugins", "review", "training", "weights")
+_MODULES = ("bench", "evaluation", "farm", "live", "plugins", "review", "training", "weights")
 
 __all__ = [*sorted((*_HOME, *_MODULES)), "__version__"]
 

@@ -26,8 +26,9 @@
     │   └── StateMismatchError       it belongs to another shot, other weights, another size
     ├── WorkerError                  exit 75: a resident worker is not there, or went away
     ├── StallError                   exit 75: nothing moved for too long
+    ├── StreamError                  exit 75: a live source cannot be opened, or went away for good
     ├── HookError                    what a facility runs after publishing failed
-    ├── HostError                    the command that makes the plates failed
+    ├── PlatesStepError              the command that makes the plates failed
     ├── FrameOrderError              the engine was given a frame out of order
     └── Interrupted                  exit 143: stopped by a signal after saving the state
 
@@ -50,7 +51,6 @@ __all__ = [
     "FrameOrderError",
     "FrameRangeError",
     "HookError",
-    "HostError",
     "Interrupted",
     "LatePlateError",
     "LeaseError",
@@ -63,10 +63,12 @@ __all__ = [
     "PlanError",
     "PlateError",
     "PlateSizeError",
+    "PlatesStepError",
     "SettingsError",
     "StallError",
     "StateError",
     "StateMismatchError",
+    "StreamError",
     "UsageError",
     "WeightsError",
     "WorkerError",
@@ -77,6 +79,16 @@ class FlashDepthError(Exception):
     """The root: catch it to catch everything that this package raises on purpose."""
 
     exit_code = 1
+
+
+class _OfAPlace(Exception):
+    """What is wrong with a file, a folder or an address, called `path`."""
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        self.path = str(path)
+        # Libraries break their lines, and farms read one.
+        self.reason = " ".join(reason.split())
+        super().__init__(f"{self.path}: {self.reason}")
 
 
 class UsageError(FlashDepthError):
@@ -131,14 +143,8 @@ class PlanError(UsageError):
     """A farm plan cannot be made or read, or has no such shot or task."""
 
 
-class PlateError(FlashDepthError):
+class PlateError(_OfAPlace, FlashDepthError):
     """A plate cannot be used. `path` names the file."""
-
-    def __init__(self, path: str | Path, reason: str) -> None:
-        self.path = str(path)
-        # Libraries break their lines, and farms read one.
-        self.reason = " ".join(reason.split())
-        super().__init__(f"{self.path}: {self.reason}")
 
 
 class MissingFrameError(PlateError):
@@ -170,22 +176,12 @@ class PlateSizeError(PlateError):
     """Too small for the network, or of another size than the rest of the shot."""
 
 
-class CameraError(FlashDepthError):
+class CameraError(_OfAPlace, FlashDepthError):
     """A camera or an STMap cannot be used, or lacks frames of the shot. `path` names the file."""
 
-    def __init__(self, path: str | Path, reason: str) -> None:
-        self.path = str(path)
-        self.reason = " ".join(reason.split())
-        super().__init__(f"{self.path}: {self.reason}")
 
-
-class OutputError(FlashDepthError):
+class OutputError(_OfAPlace, FlashDepthError):
     """The depth cannot be written. `path` names the file or folder."""
-
-    def __init__(self, path: str | Path, reason: str) -> None:
-        self.path = str(path)
-        self.reason = reason
-        super().__init__(f"{self.path}: {reason}")
 
 
 class DiskFullError(OutputError):
@@ -225,28 +221,18 @@ class DeviceError(FlashDepthError):
     """The device asked for is not there, or ran out of memory."""
 
 
-class StateError(FlashDepthError):
+class StateError(_OfAPlace, FlashDepthError):
     """A state file cannot be read. `path` names it."""
-
-    def __init__(self, path: str | Path, reason: str) -> None:
-        self.path = str(path)
-        self.reason = reason
-        super().__init__(f"{self.path}: {reason}")
 
 
 class StateMismatchError(StateError):
     """A state belongs to another shot, other weights, another size or device."""
 
 
-class WorkerError(FlashDepthError):
+class WorkerError(_OfAPlace, FlashDepthError):
     """A resident worker, told of by `path`, is not there, or went away. Exit 75: with another one it can succeed."""
 
     exit_code = 75
-
-    def __init__(self, path: str | Path, reason: str) -> None:
-        self.path = str(path)
-        self.reason = " ".join(reason.split())
-        super().__init__(f"{self.path}: {self.reason}")
 
 
 class StallError(FlashDepthError):
@@ -265,6 +251,12 @@ class StallError(FlashDepthError):
         )
 
 
+class StreamError(_OfAPlace, FlashDepthError):
+    """A live source cannot be opened, or went away for good: it may be back later."""
+
+    exit_code = 75
+
+
 class HookError(FlashDepthError):
     """What a facility runs once depth is there failed. The depth is whole."""
 
@@ -273,7 +265,7 @@ class HookError(FlashDepthError):
         super().__init__(f"--hook {hook}: {' '.join(reason.split())}; the depth is there")
 
 
-class HostError(FlashDepthError):
+class PlatesStepError(FlashDepthError):
     """The command that makes the plates of a shot could not be started, or failed."""
 
     def __init__(self, program: str, reason: str) -> None:

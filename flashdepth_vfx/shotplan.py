@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from flashdepth_vfx.assembly import canvas_for, engine_for
 from flashdepth_vfx.before import Before
 from flashdepth_vfx.beside import beside_writer, expect_frames, require_space
-from flashdepth_vfx.color import ColorPlan, ColorTransform, plan_color
+from flashdepth_vfx.color import ColorPlan, plan_color
 from flashdepth_vfx.cutplan import CutPlan, cuts_at, plan_cuts
 from flashdepth_vfx.engine import DepthEngine
 from flashdepth_vfx.exposure import auto_exposure
@@ -20,13 +21,13 @@ from flashdepth_vfx.frames import FrameRange, FrameSequence
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.io.exr_writer import ExrDepthWriter
 from flashdepth_vfx.job import RenderJob
-from flashdepth_vfx.manifest import FrameRecord, code_of, frame_block
+from flashdepth_vfx.manifest import FrameRecord, frame_block
 from flashdepth_vfx.masks import MaskedPlates, mask_plates
-from flashdepth_vfx.model.attention import choice_in, record_of
+from flashdepth_vfx.model.attention import record_of
 from flashdepth_vfx.networks import Network, Networks
 from flashdepth_vfx.outputs import FramesKept, frames_kept, output_sequence, refuse_input_as_output
 from flashdepth_vfx.plate import PlateHeader, Window
-from flashdepth_vfx.preprocess import Canvas, plan_canvas
+from flashdepth_vfx.preprocess import Canvas
 from flashdepth_vfx.resume import doubt_about, find_start, pasts_of
 from flashdepth_vfx.schedule import Action, Step
 from flashdepth_vfx.shotfolder import ShotFolder
@@ -122,7 +123,7 @@ def _plan(job: RenderJob, plates: PlateReader, nets: Networks, turn: ViewTurn | 
         folder=folder,
         network=network,
         color=color,
-        engine=_engine(job, network, identity, color),
+        engine=engine_for(job.settings, network, identity, color),
         cuts=cuts,
         steps=start.steps,
         start=start.state,
@@ -213,23 +214,6 @@ def _kept(
     return frames_kept(job, writer, steps, identity, ours, pasts)
 
 
-def _engine(
-    job: RenderJob, network: Network, identity: ShotIdentity, color: ColorPlan
-) -> DepthEngine:
-    attention = choice_in(identity.kernels)
-    return DepthEngine(
-        partial(network.runner, attention=attention) if attention else network.runner,
-        identity,
-        ColorTransform(color),
-        network.device,
-        code=code_of(job.settings),
-        upsampling=job.settings.upsampling,
-        edge_matte=job.settings.edge_matte,
-        edge_layers=job.settings.edge_layers,
-        stabilise=job.settings.stabilise,
-    )
-
-
 def _identity(
     job: RenderJob,
     reader: MaskedPlates,
@@ -271,11 +255,4 @@ def _canvas(
     # What is settled holds as long as these plates fit into it.
     if settled is not None and settled.canvas.window.contains(window):
         window = settled.canvas.window
-    resolution = job.settings.resolution
-    if resolution is None and network.default_long_side_px is not None:
-        native = max(window.width * aspect, window.height)
-        resolution = min(network.default_long_side_px, round(native))
-    config = network.config
-    return plan_canvas(
-        window, aspect, resolution, multiple=config.multiple, minimum=config.min_side_px
-    )
+    return canvas_for(network, window, aspect, job.settings.resolution)

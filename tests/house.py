@@ -86,6 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "program": {"errors"},
     "hook": {"errors", "frames", "program"},
     "facility": {"errors", "job", "settings"},
+    "stills": set(),
     "wording": {"job", "settings"},
     "about": {"device", "version", "weights"},
     # What runs in a host: it lies there without the rest of the package.
@@ -104,10 +105,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         "job", "lazy", "networks", "outputs", "program", "results", "review", "settings", "shotfolder", "serve",
         "shotinfo", "views", "viewturn", "weights", "workers",
     },
+    "assembly": {
+        "color", "engine", "manifest", "model", "networks", "plate", "preprocess", "settings", "state",
+    },
+    "live": {
+        "assembly", "color", "engine", "errors", "frames", "io", "lazy", "manifest", "model", "networks", "plate",
+        "settings", "sheet", "stability", "state", "stills",
+    },
     # It looks at what is on disk, and knows no network.
     "review": {
         "color", "depth", "depthfile", "errors", "frames", "ignored", "io", "job", "lazy", "manifest", "pipeline",
-        "plate", "settings", "sheet", "shotinfo", "version", "wording", "workers",
+        "plate", "settings", "sheet", "shotinfo", "stills", "version", "wording", "workers",
     },
     # It measures what a render does, and is no part of one.
     "bench": {

@@ -18,7 +18,9 @@ import flashdepth_vfx
 from flashdepth_batch import convert as convert_command
 from flashdepth_batch import jobs
 from flashdepth_batch import main as batch_main
+from flashdepth_batch import plan as plan_command
 from flashdepth_batch import render as render_command
+from flashdepth_batch import submit as submit_command
 from flashdepth_vfx import ConvertJob, RenderJob, RenderSettings, Shot
 from flashdepth_vfx.io.exr_writer import COMPRESSIONS
 from flashdepth_vfx.wording import words_of
@@ -199,6 +201,22 @@ def test_the_manual_lists_every_option_and_no_other(command: Any, part: int) -> 
         if name.startswith("--")
     }
     assert listed == options
+
+
+def test_the_manual_lists_what_plan_and_submit_take_beside_a_render() -> None:
+    def options(command: Any) -> set[str]:
+        named = (p for p in command.command.params if isinstance(p, click.Option))
+        return {one for p in named for one in (*p.opts, *p.secondary_opts) if one[:2] == "--"}
+
+    manual = (ROOT / "docs" / "command.md").read_text(encoding="utf-8")
+    rows = {
+        name: set(re.findall(r"--[a-z-]+", line))
+        for line in manual.splitlines()
+        for name in ("plan", "submit")
+        if line.startswith(f"| `{name} INPUT")
+    }
+    assert options(plan_command) - options(render_command) <= rows["plan"] <= options(plan_command)
+    assert options(submit_command) - options(plan_command) <= rows["submit"]
 
 
 def test_help_and_manual_name_every_compression_and_say_which_lose() -> None:

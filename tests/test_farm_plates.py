@@ -21,7 +21,7 @@ from test_farm_plan import job_of, plates
 
 from flashdepth_batch import main as batch_main
 from flashdepth_vfx import FarmPlan, plan, program
-from flashdepth_vfx.errors import FlashDepthError, HostError, Interrupted, MissingFrameError
+from flashdepth_vfx.errors import FlashDepthError, Interrupted, MissingFrameError, PlatesStepError
 from flashdepth_vfx.farm import Kind, PathMapping, PlatesStep, run_task
 
 STEP = PlatesStep(("nuke", "-x", "/show/comp.nk", "1-8"), "nuke_r")
@@ -147,8 +147,12 @@ def test_it_passes_on_what_is_said_and_runs_once(kit: RenderKit) -> None:
     ("more", "error", "said"),
     [
         (("without=shot.0006.exr",), MissingFrameError, r"shot\.0006\.exr: frame 6 of .* did not"),
-        (("without=shot.0002.exr", "code=3"), HostError, r"ended with 3: wrote .*shot\.0008\.exr"),
-        (("code=3",), HostError, "ended with 3"),
+        (
+            ("without=shot.0002.exr", "code=3"),
+            PlatesStepError,
+            r"ended with 3: wrote .*shot\.0008\.exr",
+        ),
+        (("code=3",), PlatesStepError, "ended with 3"),
     ],
 )
 def test_a_host_that_fails_or_leaves_a_frame_out_fails_the_task(
@@ -169,7 +173,7 @@ def test_a_folder_in_the_place_of_a_frame_is_no_frame(kit: RenderKit) -> None:
 
 def test_a_host_that_is_not_there_is_named(tmp_path: Path) -> None:
     made = plan(to_come(tmp_path), plates=PlatesStep((str(tmp_path / "no nuke"), "-x")))
-    with pytest.raises(HostError, match=r"no nuke: cannot be started \(No such file"):
+    with pytest.raises(PlatesStepError, match=r"no nuke: cannot be started \(No such file"):
         run_task(made, made.tasks[0])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,12 @@ def test_a_hook_that_fails_fails_the_command_and_leaves_the_depth(
     assert len(kit.depths()) == 3
     with pytest.raises(HookError, match="cannot be started"):
         run_hook(str(kit.folder / "nowhere"), [])
+
+
+def test_what_a_hook_leaves_running_is_not_waited_for(kit: RenderKit) -> None:
+    began = time.monotonic()
+    run_hook(str(hook(kit.folder, "sleep 10 &")), [])
+    assert time.monotonic() - began < 8
 
 
 def test_it_is_the_last_task_of_a_shot_and_given_all_its_manifests(kit: RenderKit) -> None:

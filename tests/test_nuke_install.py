@@ -133,21 +133,19 @@ def test_the_command_is_found_in_this_order(tmp_path: Path) -> None:
         find_command(plugin, {"FLASHDEPTH_COMMAND": str(plugin / "none")})
 
 
+def test_in_a_checkout_it_is_the_checkouts_own() -> None:
+    if not (ROOT / ".venv/bin/flashdepth").is_file():
+        pytest.skip("this checkout has no environment of its own")
+    assert find_command(PLUGIN, {"PATH": ""}) == [str(ROOT / ".venv/bin/flashdepth")]
+
+
 def test_the_hosts_libraries_stay_with_the_host() -> None:
-    given = {
-        "PATH": "p",
-        "OCIO": "o",
-        "PYTHONPATH": "nuke",
-        "PYTHONHOME": "nuke",
-        "LD_LIBRARY_PATH": "nuke",
-        "DYLD_LIBRARY_PATH": "nuke",
-        "QT_PLUGIN_PATH": "nuke",
-        "FLASHDEPTH_ENV_LD_LIBRARY_PATH": "driver",
-    }
-    cleaned = clean_environment(given)
-    assert {n: v for n, v in cleaned.items() if not n.startswith("FLASHDEPTH")} == {
-        "PATH": "p",
-        "OCIO": "o",
+    of_host = ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "QT_PLUGIN_PATH")
+    given = {"PATH": "p", "OCIO": "o", **dict.fromkeys(of_host, "nuke")}
+    assert clean_environment(given) == {"PATH": "p", "OCIO": "o"}
+    back = clean_environment({**given, "FLASHDEPTH_ENV_LD_LIBRARY_PATH": "driver"})
+    assert {n: back.get(n) for n in of_host} == {
+        **dict.fromkeys(of_host),
         "LD_LIBRARY_PATH": "driver",
     }
 

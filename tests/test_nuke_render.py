@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import OpenEXR
@@ -197,12 +196,17 @@ def test_without_a_screen_it_renders_and_fails_aloud(start_nuke: Start) -> None:
 def test_real_plates_of_two_views(start_nuke: Start, tmp_path: Path) -> None:
     shared = shared_plates("beachball")
     session = start_nuke()
-    pattern = shared / "beachball.%04d.exr"
-    read = session.nuke.create("Read", "Read1", file=str(pattern), first=1, last=3)
-    node = session.node(read, file=str(tmp_path / "depth/ball_v001.####.exr"))
-    transcript: list[Any] = []
+    read = session.nuke.create(
+        "Read", "Read1", file=str(shared / "beachball.%04d.exr"), first=1, last=3
+    )
+    node = session.node(
+        read, file=str(tmp_path / "depth/%V/ball_v001.####.exr"), views="left,right"
+    )
     session.render(node)
-    transcript.append(session.nuke.said)
     assert session.nuke.said == []
-    assert len(session.depth_files("depth")) == 3
-    assert picture_of(node, 3).channels["depth.Z"].max() > 0
+    for view in ("left", "right"):
+        assert session.depth_files(f"depth/{view}") == [f"ball_v001.000{n}.exr" for n in (1, 2, 3)]
+    left = _depth(tmp_path / "depth/left/ball_v001.0003.exr")
+    assert not np.array_equal(left, _depth(tmp_path / "depth/right/ball_v001.0003.exr"))
+    session.nuke.frame = 3
+    assert session.nuke.label_of(node) == "FlashDepth1"

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from flashdepth_vfx.errors import HostError, MissingFrameError, PlanError
+from flashdepth_vfx.errors import MissingFrameError, PlanError, PlatesStepError
 from flashdepth_vfx.frames import IMAGE_SUFFIXES, FrameSequence
 from flashdepth_vfx.job import RenderJob
 from flashdepth_vfx.program import run_program
@@ -91,15 +91,15 @@ def make_plates(
     """Run the command of `step`, unless every frame of `job` is there, and give what came of it as JSON values.
 
     What it says is told line by line. Setting `stop` ends it and all that it started, by raising `Interrupted`.
-    Raises `HostError` where it cannot be started or fails, `MissingFrameError` for the first frame that is not on
-    disk after it.
+    Raises `PlatesStepError` where it cannot be started or fails, `MissingFrameError` for the first frame that is not
+    on disk after it.
     """
     promised = list(_promised(job))
     patterns = [each.name for each in promised]
     if _lacking(promised) is None:
         tell(f"all plates are there ({', '.join(patterns)}): {step.command[0]} is not run")
         return {"plates": patterns, "made": False}
-    run_program(step.command, partial(HostError, step.command[0]), tell=tell, stop=stop)
+    run_program(step.command, partial(PlatesStepError, step.command[0]), tell=tell, stop=stop)
     lacking = _lacking(promised)
     if lacking is not None:
         each, frame = lacking

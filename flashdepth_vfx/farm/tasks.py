@@ -84,10 +84,10 @@ class ShotPage:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedShot:
-    """A shot of a plan. `job` renders all of it; `frames` are those on disk when it was planned, `frame_count` of
-    them to be written. `decided`: its tasks share what a first one decides. `convert` makes of its depth what was
-    asked for, `report` is written when all is there, and then `hook` is run. `plates` makes the frames before all
-    else; where they are there the JSON form has no such field.
+    """A shot of a plan. `job` renders all of it; `frames` are those on disk, or promised, when it was planned,
+    `frame_count` of them to be written. `decided`: its tasks share what a first one decides. `convert` makes of its
+    depth what was asked for, `report` is written when all is there, and then `hook` is run. `plates` makes the frames
+    before all else; where there is none the JSON form has no such field.
     """
 
     name: str

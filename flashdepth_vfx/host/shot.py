@@ -19,6 +19,7 @@ __all__ = [
     "licence_of",
     "output_of",
     "request_of",
+    "views_of",
 ]
 
 #: A render in which no frame moves for so long has failed: in a host without a screen nobody else would end it.
@@ -85,7 +86,7 @@ def job_of(
     values: Mapping[str, Value], plates: Plates, frames: tuple[int, int], *, overwrite: bool = False
 ) -> dict[str, Any]:
     """The JSON form of the renderer's job. Raises `Refusal` for values that no render could use."""
-    views = str(values["views"]).strip() or plates.views
+    views = views_of(values, plates)
     return {
         "shot": {"input": plates.input, **({"view": views} if views else {})},
         "output": output_of(values, plates),
@@ -95,6 +96,11 @@ def job_of(
         "overwrite": overwrite,
         "stall_timeout_seconds": _STALL_SECONDS,
     }
+
+
+def views_of(values: Mapping[str, Value], plates: Plates) -> str:
+    """The views to render, as the renderer takes them; empty for what is in the files."""
+    return str(values["views"]).strip() or plates.views
 
 
 def known_of(values: Mapping[str, Value], anchors: tuple[Anchor, ...]) -> dict[str, Any] | None:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -19,22 +15,12 @@ from flashdepth_vfx.errors import CorruptPlateError, MissingFrameError, PlateErr
 from flashdepth_vfx.frames import FrameSequence
 from flashdepth_vfx.io.exr_layout import check_window
 from flashdepth_vfx.io.matroska import stated_bytes
+from flashdepth_vfx.io.movie_frames import facts_of, pixels_of
 from flashdepth_vfx.io.sequence import file_stamp
-from flashdepth_vfx.io.timecode import timecode_after
-from flashdepth_vfx.io.upright import exif_of_rotation, swaps_sides, upright
-from flashdepth_vfx.plate import FloatArray, Plate, PlateHeader, Window
+from flashdepth_vfx.io.upright import exif_of_rotation, swaps_sides
+from flashdepth_vfx.plate import Plate, PlateHeader, Window
 
 __all__ = ["MovieReader"]
-
-#: FFmpeg's numbers: the matrix is not stated; transfer and primaries that name an OCIO space.
-_UNSPECIFIED = 2
-_HD_WIDTH, _HD_HEIGHT = 1280, 720
-_SPACES = {
-    (8, 1): "Linear Rec.709 (sRGB)",
-    (13, 1): "sRGB Encoded Rec.709 (sRGB)",
-    (16, 9): "Rec.2100-PQ - Display",
-    (18, 9): "Rec.2100-HLG - Display",
-}
 
 
 class MovieReader:
@@ -60,7 +46,7 @@ class MovieReader:
         first = self._decode_next()
         self._size = first.width, first.height
         self._orientation = exif_of_rotation(first.rotation)
-        self._facts = _facts(self._stream(), first, self._orientation)
+        self._facts = facts_of(self._stream(), first, self._orientation)
         self.close()
 
     def path(self, frame: int) -> Path:
@@ -106,7 +92,7 @@ class MovieReader:
                 f"frame {frame} is {picture.width}x{picture.height}, the first is "
                 f"{self._size[0]}x{self._size[1]}; cut the movie where its size changes",
             )
-        return Plate(header=header, rgb=upright(_pixels(picture), self._orientation))
+        return Plate(header=header, rgb=pixels_of(picture, self._orientation))
 
     def close(self) -> None:
         """Close the file; a later `read` opens it again."""
@@ -186,54 +172,10 @@ class MovieReader:
         return picture
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """What holds for every frame of a movie."""
-
-    pixel_aspect: float
-    rate: Fraction | None
-    first_timecode: str | None
-    color_hint: str | None
-
-    def attributes(self, frames_in: int) -> dict[str, Any]:
-        """Header attributes of the frame that lies `frames_in` frames after the first."""
-        found: dict[str, Any] = {}
-        if self.rate is not None:
-            found["framesPerSecond"] = self.rate
-            if self.first_timecode is not None:
-                timecode = timecode_after(self.first_timecode, frames_in, self.rate)
-                if timecode is not None:
-                    found["timeCode"] = timecode
-        return found
-
-
-def _facts(stream: VideoStream, first: VideoFrame, orientation: int) -> _Facts:
-    ratio = stream.sample_aspect_ratio or Fraction(1)
-    aspect = float(ratio) if ratio > 0 else 1.0
-    container = stream.container
-    texts = [container.metadata, *(other.metadata for other in container.streams)]
-    return _Facts(
-        pixel_aspect=1 / aspect if swaps_sides(orientation) else aspect,
-        rate=stream.average_rate or stream.guessed_rate,
-        first_timecode=next((t["timecode"] for t in texts if "timecode" in t), None),
-        color_hint=_SPACES.get((int(first.color_trc), int(first.color_primaries))),
-    )
-
-
 def _picture_stream(path: Path, container: InputContainer) -> VideoStream:
     if not container.streams.video:
         raise CorruptPlateError(path, "it has no picture, only sound or data")
     return container.streams.video[0]
-
-
-def _pixels(picture: VideoFrame) -> FloatArray:
-    """`(H, W, 3)` float32, 0..1. More than 8 bits a component go through 16."""
-    deep = any(component.bits > 8 for component in picture.format.components)
-    hd = picture.width >= _HD_WIDTH or picture.height >= _HD_HEIGHT
-    # FFmpeg takes a matrix that is not stated for BT.601, whatever the size.
-    matrix = ("ITU709" if hd else "ITU601") if picture.colorspace == _UNSPECIFIED else None
-    converted = picture.reformat(format="rgb48le" if deep else "rgb24", src_colorspace=matrix)
-    return converted.to_ndarray().astype(np.float32) / np.float32(65535 if deep else 255)
 
 
 def _damaged(path: Path, where: str, error: av.FFmpegError) -> CorruptPlateError:

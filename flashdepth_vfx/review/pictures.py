@@ -5,20 +5,16 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import cast
 
-import av
 import numpy as np
-from av.video.codeccontext import VideoCodecContext
-from numpy.typing import NDArray
 
 from flashdepth_vfx.errors import PlateError
 from flashdepth_vfx.review.passes import DepthPass, Seen
 from flashdepth_vfx.review.plates import ShownPlates
 from flashdepth_vfx.sheet import Picture, coloured, resized
+from flashdepth_vfx.stills import jpeg, png
 
-__all__ = ["Shown", "as_bytes", "data_uri", "depth_picture", "shown", "shown_frames"]
+__all__ = ["Shown", "data_uri", "depth_picture", "shown", "shown_frames"]
 
 #: Of a page.
 _MOST_SHOWN = 12
@@ -72,21 +68,9 @@ def depth_picture(
     return resized(picture, width_px, max(round(width_px * height / width), 1))
 
 
-def as_bytes(picture: Picture) -> NDArray[np.uint8]:
-    """0..1 as 0..255."""
-    return np.asarray((np.clip(picture, 0.0, 1.0) * 255 + 0.5).astype(np.uint8))
-
-
 def data_uri(picture: Picture, *, photograph: bool) -> str:
     """A picture inside a page: a photograph as JPEG, anything else as PNG."""
-    codec, pixels, kind = ("mjpeg", "yuvj444p", "jpeg") if photograph else ("png", "rgb24", "png")
-    context = cast(VideoCodecContext, av.CodecContext.create(codec, "w"))
-    context.height, context.width = picture.shape[:2]
-    context.pix_fmt, context.time_base = pixels, Fraction(1)
-    if photograph:
-        context.options = {"qmin": "3", "qmax": "3"}
-    frame = av.VideoFrame.from_ndarray(as_bytes(picture), format="rgb24").reformat(format=pixels)
-    data = b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
+    data, kind = (jpeg(picture), "jpeg") if photograph else (png(picture), "png")
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 

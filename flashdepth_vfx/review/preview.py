@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from flashdepth_vfx.errors import OutputError, SettingsError
 from flashdepth_vfx.review.passes import DepthPass
-from flashdepth_vfx.review.pictures import Shown, as_bytes, shown
+from flashdepth_vfx.review.pictures import Shown, shown
 from flashdepth_vfx.review.plates import ShownPlates, plates_of
 from flashdepth_vfx.review.report import PassReport
 from flashdepth_vfx.sheet import Picture, labelled
+from flashdepth_vfx.stills import as_bytes
 
 __all__ = ["write_preview"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from flashdepth_host.errors import Refusal
 from flashdepth_host.fields import Value
 from flashdepth_host.paths import frames_there, spans
-from flashdepth_host.shot import output_of
+from flashdepth_host.shot import output_of, views_of
 
 import nuke
 
@@ -48,7 +48,7 @@ def point_at(
     output = output_of(values, plates)
     if not values["file"]:
         node["file"].setValue(output)
-    there = frames_there(output, plates.views.split(",")[0])
+    there = frames_there(output, _hero(views_of(values, plates)))
     read = inside(node, "depth_read")
     # A name that is worked out, by the artist's own script, is worked out for our node and not for the Read in it.
     raw = node["file"].value()
@@ -115,6 +115,12 @@ _RANGE = (
     nuke_has.READ_ORIGINAL_LAST,
 )
 _BAKED = (*_RANGE, *_FRAMES, nuke_has.READ_ORIGINAL_SET, nuke_has.READ_ON_ERROR, nuke_has.READ_RAW)
+
+
+def _hero(views: str) -> str:
+    """The view whose files are looked for; empty where the name stands for none."""
+    first = views.split(",")[0].strip()
+    return nuke.views()[0] if first == "all" else first
 
 
 def _same_frames(read: nuke.Node, connected: Connected) -> None:

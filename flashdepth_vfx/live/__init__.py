@@ -1,0 +1,41 @@
+"""Live pictures: a camera, a stream or a movie in, depth out, frame by frame with the state kept.
+
+source ─ grab thread ─▶ inbox (the newest, or every one) ─▶ DepthStream ─▶ outputs
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flashdepth_vfx.lazy import public_names
+
+if TYPE_CHECKING:
+    from flashdepth_vfx.live.job import LiveJob as LiveJob
+    from flashdepth_vfx.live.loop import LiveFrame as LiveFrame
+    from flashdepth_vfx.live.loop import LiveOutput as LiveOutput
+    from flashdepth_vfx.live.loop import LiveStatus as LiveStatus
+    from flashdepth_vfx.live.loop import stream as stream
+    from flashdepth_vfx.live.outputs import Shade as Shade
+    from flashdepth_vfx.live.outputs import exr_output as exr_output
+    from flashdepth_vfx.live.outputs import movie_output as movie_output
+    from flashdepth_vfx.live.outputs import npy_output as npy_output
+    from flashdepth_vfx.live.outputs import png_output as png_output
+    from flashdepth_vfx.live.pushing import DepthStream as DepthStream
+
+_HOME = {
+    "DepthStream": "pushing",
+    "LiveFrame": "loop",
+    "LiveJob": "job",
+    "LiveOutput": "loop",
+    "LiveStatus": "loop",
+    "Shade": "outputs",
+    "exr_output": "outputs",
+    "movie_output": "outputs",
+    "npy_output": "outputs",
+    "png_output": "outputs",
+    "stream": "loop",
+}
+
+__all__ = sorted(_HOME)
+
+__getattr__, __dir__ = public_names(__name__, _HOME)

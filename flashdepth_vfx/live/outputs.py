@@ -1,0 +1,191 @@
+"""Where live depth goes: files of each frame, and movies. Each takes frames as they are made."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import secrets
+from abc import ABC, abstractmethod
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from flashdepth_vfx.errors import OutputError, OutputExistsError, SettingsError
+from flashdepth_vfx.frames import FrameSequence
+from flashdepth_vfx.io.atomic import atomic_write_bytes
+from flashdepth_vfx.io.exr_writer import ExrDepthWriter
+from flashdepth_vfx.live.loop import LiveFrame
+from flashdepth_vfx.plate import FloatArray
+from flashdepth_vfx.settings import Convention, RenderSettings
+from flashdepth_vfx.sheet import coloured
+from flashdepth_vfx.stills import as_bytes, png, png_16
+
+__all__ = ["Shade", "exr_output", "movie_output", "npy_output", "png_output"]
+
+#: Movies by their suffix: H.264 as players take it, ProRes 422 HQ as editors do.
+_CODECS: dict[str, tuple[str, str, dict[str, str]]] = {
+    ".mp4": ("libx264", "yuv420p", {"crf": "18", "preset": "veryfast"}),
+    ".mkv": ("libx264", "yuv420p", {"crf": "18", "preset": "veryfast"}),
+    ".mov": ("prores_ks", "yuv422p10le", {"profile": "3"}),
+}
+
+
+class Shade:
+    """Depth as a shade from 0, the sky, to 1, at `near` scene units and nearer: 1/Z on one scale for good."""
+
+    def __init__(self, settings: RenderSettings, near: float = 1.0) -> None:
+        if not near > 0.0:
+            raise SettingsError(f"--near {near:g}: give a distance, more than 0")
+        self._convention, self._near = settings.convention, near
+        self._metres = settings.scene_unit.metres
+
+    def of(self, depth: FloatArray) -> FloatArray:
+        """`(H, W)`, 0 to 1."""
+        if self._convention is Convention.Z:
+            with np.errstate(divide="ignore"):
+                inverse = np.where(depth > 0, 1 / depth, 0.0)
+        elif self._convention is Convention.DISPARITY:
+            inverse = depth * (self._metres / 100.0)
+        else:
+            inverse = depth
+        return np.clip(inverse * self._near, 0.0, 1.0).astype(np.float32)
+
+
+class _Files(ABC):
+    """A file of each frame. Raises `OutputExistsError` where older ones are in the way."""
+
+    def __init__(self, pattern: str, suffix: str) -> None:
+        self._sequence = FrameSequence.parse(pattern)
+        if self._sequence.suffix.lower() != suffix or not self._sequence.padding:
+            raise SettingsError(f"{pattern}: name it with ####, as depth.####{suffix}")
+        if self._sequence.frames_on_disk():
+            raise OutputExistsError(
+                self._sequence.path(self._sequence.frames_on_disk()[0]),
+                "is there already; a stream writes over nothing: name another place",
+            )
+
+    def write(self, frame: LiveFrame) -> None:
+        """One frame, whole or not at all. Raises `OutputError`."""
+        atomic_write_bytes(self._sequence.path(frame.number), self._bytes(frame))
+
+    def close(self) -> None:  # noqa: B027 - every file is whole already
+        """Nothing is left to do."""
+
+    @abstractmethod
+    def _bytes(self, frame: LiveFrame) -> bytes | memoryview: ...
+
+
+class _Exr(_Files):
+    def __init__(self, pattern: str, settings: RenderSettings) -> None:
+        super().__init__(pattern, ".exr")
+        self._channel = settings.depth_channel
+        self._writer = ExrDepthWriter(
+            self._sequence, channel=self._channel, compression=settings.compression
+        )
+
+    def _bytes(self, frame: LiveFrame) -> memoryview:
+        return self._writer.encoded(frame.depth, self._channel)
+
+
+class _Npy(_Files):
+    def __init__(self, pattern: str) -> None:
+        super().__init__(pattern, ".npy")
+
+    def _bytes(self, frame: LiveFrame) -> bytes:
+        array = io.BytesIO()
+        np.save(array, frame.depth.depth)
+        return array.getvalue()
+
+
+class _Png(_Files):
+    def __init__(self, pattern: str, shade: Shade, *, colour: bool) -> None:
+        super().__init__(pattern, ".png")
+        self._shade, self._colour = shade, colour
+
+    def _bytes(self, frame: LiveFrame) -> bytes:
+        shade = self._shade.of(frame.depth.depth)
+        return png(coloured(shade, 0.0, 1.0)) if self._colour else png_16(shade)
+
+
+class _Movie:
+    """A movie of depth in colours, beside the picture where asked. It is there once it is closed."""
+
+    def __init__(self, path: Path, shade: Shade, rate: float, *, side_by_side: bool) -> None:
+        if path.suffix.lower() not in _CODECS:
+            raise SettingsError(f"{path}: end its name in .mp4 (H.264) or .mov (ProRes)")
+        if path.exists():
+            raise OutputExistsError(path, "is there already; name another movie")
+        if not 0.0 < rate <= 1000.0:
+            raise SettingsError(f"{rate:g} frames a second: give more than 0, 1000 at most")
+        self._path, self._shade, self._beside = path, shade, side_by_side
+        self._temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
+        self._rate = Fraction(rate).limit_denominator(1001)
+        self._movie: Any = None
+        self._stream: Any = None
+
+    def write(self, frame: LiveFrame) -> None:
+        """One frame; one of another size than the first is brought to it. Raises `OutputError`."""
+        pixels = as_bytes(coloured(self._shade.of(frame.depth.depth), 0.0, 1.0))
+        if self._beside:
+            pixels = np.concatenate([as_bytes(frame.picture), pixels], axis=1)
+        try:
+            if self._movie is None:
+                self._begin(pixels)
+            height, width = self._stream.height, self._stream.width
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+            self._movie.mux(self._stream.encode(picture.reformat(width=width, height=height)))
+        except (OSError, FFmpegError) as error:
+            raise OutputError(
+                self._path, f"cannot be written ({error.strerror or error})"
+            ) from error
+
+    def close(self) -> None:
+        """Finish it, and put it where it belongs. Raises `OutputError`."""
+        if self._movie is None:
+            return
+        try:
+            self._movie.mux(self._stream.encode())
+            self._movie.close()
+            os.replace(self._temporary, self._path)  # noqa: PTH105 - one system call
+        except (OSError, FFmpegError) as error:
+            raise OutputError(
+                self._path, f"cannot be written ({error.strerror or error})"
+            ) from error
+        finally:
+            with contextlib.suppress(OSError):
+                self._temporary.unlink()
+
+    def _begin(self, pixels: NDArray[np.uint8]) -> None:
+        codec, pixel_format, options = _CODECS[self._path.suffix.lower()]
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._movie = av.open(str(self._temporary), "w")
+        self._stream = self._movie.add_stream(codec, rate=self._rate, options=options)
+        self._stream.pix_fmt = pixel_format
+        # 4:2:0 and 4:2:2 halve sides.
+        self._stream.height, self._stream.width = (side - side % 2 for side in pixels.shape[:2])
+
+
+def exr_output(pattern: str, settings: RenderSettings) -> _Exr:
+    """Depth EXRs, as a render writes them. Raises `SettingsError`, `OutputExistsError`."""
+    return _Exr(pattern, settings)
+
+
+def npy_output(pattern: str) -> _Npy:
+    """Arrays `(H, W)` float32, in the settings' convention."""
+    return _Npy(pattern)
+
+
+def png_output(pattern: str, shade: Shade, *, colour: bool) -> _Png:
+    """16-bit grey, 65535 at `near`; or 8-bit colours."""
+    return _Png(pattern, shade, colour=colour)
+
+
+def movie_output(path: Path, shade: Shade, rate: float, *, side_by_side: bool = False) -> _Movie:
+    """H.264 or ProRes, by the suffix, at `rate` frames a second whatever the source's pace."""
+    return _Movie(path, shade, rate, side_by_side=side_by_side)

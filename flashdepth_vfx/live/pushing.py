@@ -1,0 +1,156 @@
+"""DepthStream: pictures pushed one after another, depth back for each, with the state kept between them.
+
+picture ─▶ push ─▶ depth          a webcam loop is these two lines, and the next picture
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flashdepth_vfx.assembly import canvas_for, engine_for
+from flashdepth_vfx.color import plan_color
+from flashdepth_vfx.engine import DepthEngine
+from flashdepth_vfx.errors import PlateSizeError, SettingsError
+from flashdepth_vfx.manifest import FrameRecord, frame_block
+from flashdepth_vfx.model.attention import record_of
+from flashdepth_vfx.networks import Network, Networks
+from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader, Window
+from flashdepth_vfx.settings import NORMALISED, RenderSettings
+from flashdepth_vfx.stability import STABILISER
+from flashdepth_vfx.state import ShotIdentity, ShotState
+
+__all__ = ["DepthStream"]
+
+
+class DepthStream:
+    """The depth of pictures that come one after another, as a camera gives them.
+
+    Pixels are those of a render of the same pictures with `--cuts none --empty seen`. A picture of another size
+    begins anew, as `reset` does; `resets` counts both. Nothing is kept but the state, however long it goes on. Raises
+    `SettingsError` for a convention that needs a whole shot, and what `Networks.open` raises.
+    """
+
+    def __init__(
+        self,
+        settings: RenderSettings | None = None,
+        *,
+        networks: Networks | None = None,
+        name: str = "live",
+        first_frame: int = 1,
+    ) -> None:
+        self.settings = settings or RenderSettings()
+        if self.settings.convention in NORMALISED:
+            raise SettingsError(
+                f"{self.settings.convention} needs the range of a whole shot, which a stream has not: take "
+                "inverse_z, or convert what was written"
+            )
+        if self.settings.exposure_stops == "auto":
+            raise SettingsError("--exposure auto measures a whole shot: give a stream its stops")
+        self.resets = 0
+        self.state: ShotState | None = None
+        self._network: Network = (networks or Networks()).open(self.settings)
+        self._path = Path(name)
+        self._frame = first_frame
+        self._engine: DepthEngine | None = None
+        self._facts: tuple[Any, ...] = ()
+        self._color = ""
+
+    @property
+    def next_frame(self) -> int:
+        """The number of the picture that comes next."""
+        return self._frame
+
+    @property
+    def device(self) -> str:
+        """What the network runs on."""
+        return self._network.device.name
+
+    def push(
+        self,
+        picture: NDArray[Any],
+        *,
+        pixel_aspect: float = 1.0,
+        color_hint: str | None = None,
+    ) -> DepthFrame:
+        """The depth of one picture, `(H, W, 3)` RGB: uint8, uint16, or float as it is encoded (1.0 is white).
+
+        `color_hint` is the space that its source names. Raises `PlateSizeError` for an array that is no picture, or
+        too small for one, and `DeviceError`.
+        """
+        rgb = self._as_rgb(picture)
+        window = Window(0, 0, rgb.shape[1], rgb.shape[0])
+        header = PlateHeader(
+            path=self._path,
+            frame=self._frame,
+            kind="movie",
+            data_window=window,
+            display_window=window,
+            pixel_aspect=pixel_aspect,
+            channels=("R", "G", "B"),
+            views=(),
+            color_hint=color_hint,
+            frames_per_second=None,
+            attributes={},
+        )
+        facts = (window, pixel_aspect, color_hint)
+        if self._engine is None or facts != self._facts:
+            if self._engine is not None:
+                self.reset()
+            self._engine, self._facts = self._made(header), facts
+        record = FrameRecord(self._frame, reset=self.state is None)
+        depth, self.state = self._engine.step(Plate(header=header, rgb=rgb), self.state)
+        self._frame += 1
+        said = frame_block(
+            self._engine.identity, self.settings, self._network.record, self._color, record
+        )
+        return replace(depth, attributes=said)
+
+    def reset(self) -> None:
+        """Forget the past: the next picture is the first of a take."""
+        self.state = None
+        self.resets += 1
+
+    def _made(self, header: PlateHeader) -> DepthEngine:
+        settings, network = self.settings, self._network
+        color = plan_color(
+            header,
+            colorspace=settings.colorspace,
+            ocio=settings.ocio,
+            display_view=settings.display_view,
+            exposure=float(settings.exposure_stops),
+        )
+        self._color = color.sentence()
+        window = header.display_window
+        canvas = canvas_for(network, window, header.pixel_aspect, settings.resolution)
+        identity = ShotIdentity(
+            shot=header.path.name,
+            picture="",
+            architecture=network.config.name,
+            weights_sha256=network.record.sha256,
+            canvas=canvas,
+            color=color.fingerprint(),
+            exposure_stops=color.exposure_stops,
+            sparse=False,
+            device=network.device.name,
+            kernels=network.device.kernels + record_of(network.attention(canvas, {})),
+            stabilised=STABILISER if settings.stabilise else "",
+        )
+        return engine_for(settings, network, identity, color)
+
+    def _as_rgb(self, picture: NDArray[Any]) -> FloatArray:
+        if picture.ndim != 3 or picture.shape[2] != 3:
+            raise PlateSizeError(
+                self._path, f"is an array of {picture.shape}; a picture is (H, W, 3), red first"
+            )
+        if picture.dtype.kind == "f":
+            return picture.astype(np.float32, copy=False)
+        if picture.dtype not in (np.uint8, np.uint16):
+            raise PlateSizeError(
+                self._path, f"is an array of {picture.dtype}; give uint8, uint16 or float"
+            )
+        return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
