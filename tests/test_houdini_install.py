@@ -20,10 +20,14 @@ __all__ = ["start_houdini"]
 Start = Callable[..., HoudiniSession]
 
 
+@pytest.mark.parametrize("options", [(), ("--link",)], ids=["copied", "linked"])
 def test_an_installed_plugin_renders_by_itself(
-    start_houdini: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start_houdini: Start,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
 ) -> None:
-    done = run_command(["houdini", "install", "--path", "plug"], tmp_path)
+    done = run_command(["houdini", "install", "--path", "plug", *options], tmp_path)
     assert done.returncode == 0
     plug = tmp_path / "plug"
     assert done.stdout.splitlines()[-1].strip() == f"HOUDINI_PACKAGE_DIR={plug}/packages"

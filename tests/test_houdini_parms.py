@@ -85,11 +85,11 @@ def test_the_licence_follows_the_weights(start_houdini: Start) -> None:
 
 def test_files_become_sequences(start_houdini: Start) -> None:
     grouped = start_houdini().module("sequences").grouped
-    names = ["a.1001.exr", "b_7.exr", "a.1003.exr", "b_10.exr", "c-0002.dpx", "d.mov", "a.1002.png"]
+    names = ["a.1003.exr", "b_7.exr", "a.1001.exr", "b_10.exr", "c-0002.dpx", "d.mov", "a.1002.png"]
     found = grouped([(f"/plates/{name}", name) for name in names])
     made = [(s.plates.input, s.plates.first, s.plates.last, s.owner) for s in found]
     assert made == [
-        ("/plates/a.%04d.exr", 1001, 1003, "a.1001.exr"),
+        ("/plates/a.%04d.exr", 1001, 1003, "a.1003.exr"),
         ("/plates/b_%d.exr", 7, 10, "b_7.exr"),
         ("/plates/c-%04d.dpx", 2, 2, "c-0002.dpx"),
         ("/plates/a.%04d.png", 1002, 1002, "a.1002.png"),
@@ -135,7 +135,11 @@ def test_without_a_ui_a_button_fails_aloud_and_opens_nothing(start_houdini: Star
     node = session.top(plates="$JOB/none.$F4.exr")
     with pytest.raises(session.houdini.module.OperationFailed, match=r"/obj/tops/shot: .*no frame"):
         session.houdini.press(node, "submit")
+    session.plates("shot", range(1, 3))
+    session.houdini.set(node, "plates", "$JOB/shot/shot.$F4.exr")
+    session.houdini.press(node, "submit")
     assert session.houdini.said == []
+    assert (session.folder / "shot/depth/shot_depth_v001_openjd/plan.json").is_file()
 
 
 def test_version_up_keeps_what_was_typed(start_houdini: Start) -> None:

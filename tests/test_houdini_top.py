@@ -96,6 +96,7 @@ def test_a_second_cook_finds_all_done(start_houdini: Start) -> None:
     assert session.cook(node) == {"shot_render": "done"}
     assert _times(session.folder / "shot/depth") == before
     assert '"frames_kept": [1001, 1002, 1003]' in session.item("shot").log
+    assert json.loads(session.item("shot").told.splitlines()[-1]) == {"percent": 100.0}
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["asked", "killed"])
