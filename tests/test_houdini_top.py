@@ -172,6 +172,13 @@ def test_shots_whose_plates_are_called_alike_are_told_apart(start_houdini: Start
     assert plates == {str(session.folder / shot / "plate.%04d.exr") for shot in ("sh010", "sh020")}
 
 
+def test_folders_may_have_blanks_in_their_names(start_houdini: Start) -> None:
+    session = start_houdini()
+    session.plates("my shot", range(1, 3))
+    node = session.top(plates="$JOB/my shot/my shot.$F4.exr")
+    assert session.cook(node) == {"my_shot_render": "done"}
+
+
 def test_views_are_items_of_their_own(start_houdini: Start) -> None:
     session = start_houdini()
     for view in ("left", "right"):
