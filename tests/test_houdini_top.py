@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from fake_houdini import kinds
 from houdini_kit import HoudiniSession, depth_of, start_houdini
-from plates import shared_plates
+from plates import shared_plates, write_movie
 
 __all__ = ["start_houdini"]
 
@@ -170,6 +170,21 @@ def test_shots_whose_plates_are_called_alike_are_told_apart(start_houdini: Start
     assert session.cook(node) == {"plate_render": "done", "plate_render_2": "done"}
     plates = {item.value("plates") for item in session.graph.items}
     assert plates == {str(session.folder / shot / "plate.%04d.exr") for shot in ("sh010", "sh020")}
+
+
+def test_a_movie_is_a_shot_and_says_its_files_when_they_are_made(start_houdini: Start) -> None:
+    session = start_houdini()
+    frames = [np.full((48, 64, 3), (n + 1) / 8, np.float32) for n in range(3)]
+    movie = write_movie(session.folder / "shot.mkv", frames)
+    node = session.top(near=1.0, far=9.0)
+    session.above(node, [movie], "file/video")
+    states = session.cook(node)
+    assert states == {"shot_render": "done", "shot_convert": "done"}
+    for name, folder in (("render", "depth/inverse_z"), ("convert", "depth")):
+        files = sorted((session.folder / folder).glob("*.exr"))
+        assert len(files) == 3
+        assert [Path(one.path) for one in session.item(name).outputFiles] == files
+        assert {one.tag for one in session.item(name).outputFiles} == {"file/image"}
 
 
 def test_folders_may_have_blanks_in_their_names(start_houdini: Start) -> None:

@@ -4,6 +4,7 @@ this to: what it has is what `assumptions` takes for granted, and all else is an
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -27,6 +28,10 @@ def _tell(**what):
 def workItemSetCookPercent(cook_percent, workitem_id=None, subindex=-1, server_addr=None, to_stdout=True):
     assert 0.0 <= cook_percent <= 100.0
     _tell(percent=cook_percent)
+def addOutputFiles(output_file_array, workitem_id=None, server_addr=None, output_file_tag="", subindex=-1,
+                   to_stdout=True):
+    assert all(os.path.isfile(path) for path in output_file_array)
+    _tell(files=output_file_array, tag=output_file_tag)
 def workItemSetCustomState(custom_state, workitem_id=None, subindex=-1, server_addr=None, to_stdout=True):
     assert isinstance(custom_state, str)
     _tell(state=custom_state)
@@ -196,7 +201,11 @@ class Graph:
         item.log = (self.folder / f"{item.name}.log").read_text(encoding="utf-8")
         item.told = (self.folder / f"{item.name}.told").read_text(encoding="utf-8")
         if process.returncode == 0:
-            item.state, item.outputFiles = "done", list(item.expected)
+            told = [json.loads(line) for line in item.told.splitlines()]
+            added = [
+                File(path, one["tag"]) for one in told if "files" in one for path in one["files"]
+            ]
+            item.state, item.outputFiles = "done", item.expected + added
         else:
             item.state = "cancelled" if cancelled else "failed"
 

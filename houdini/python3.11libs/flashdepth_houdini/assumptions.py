@@ -63,6 +63,11 @@ def menu_index(parm: Any, label: str) -> None:
     parm.set(labels.index(label))
 
 
+def add_files(pdgcmd: Any, paths: list[str]) -> None:
+    """Files that an item has made, where nobody could tell before."""
+    pdgcmd.addOutputFiles(paths, output_file_tag=IMAGE_TAG, to_stdout=False)
+
+
 def show_percent(pdgcmd: Any, percent: float) -> None:
     """How far a work item is, 0 to 100."""
     pdgcmd.workItemSetCookPercent(percent, to_stdout=False)

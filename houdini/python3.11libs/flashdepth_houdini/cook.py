@@ -18,6 +18,7 @@ from flashdepth_host.finding import clean_environment, find_command
 
 from . import assumptions as houdini_has
 from .loading import PLUGIN
+from .tasks import made_by
 
 __all__ = ["REFUSED", "main"]
 
@@ -59,7 +60,7 @@ def _do(plan: str, task: str, telling: Telling, stop: threading.Event) -> None:
     worker = Worker(find_command(PLUGIN), clean_environment())
     try:
         request = {"type": "task", "id": "1", "plan": known, "task": task}
-        telling.done(worker.ask(request, telling.tell, stop.is_set))
+        telling.done(worker.ask(request, telling.tell, stop.is_set), made_by(known, task))
     finally:
         worker.close()
 
@@ -82,8 +83,10 @@ class Telling:
             )
             self._show(houdini_has.show_state, text.rpartition("\n")[2])
 
-    def done(self, result: Any) -> None:
-        """What came of the task."""
+    def done(self, result: Any, files: list[str]) -> None:
+        """What came of the task, and the files that the node could not name."""
+        if files:
+            self._show(houdini_has.add_files, files)
         self._show(houdini_has.show_percent, 100.0)
         _say(sys.stdout, json.dumps(result))
 

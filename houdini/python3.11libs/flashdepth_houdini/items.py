@@ -20,7 +20,8 @@ from .cook import REFUSED
 from .loading import PLUGIN
 from .parms import pattern_of, range_of, values_of
 from .sequences import Sequence, grouped, plates_at
-from .shots import Asked, Task, planned
+from .shots import Asked, planned
+from .tasks import Task
 
 __all__ = ["asked_of", "depend", "generate", "sequences_of"]
 

@@ -1,4 +1,4 @@
-"""From a sequence and a node's values to the tasks of the renderer's plan, as a work item needs them."""
+"""From a sequence and a node's values to a plan of the renderer, and its tasks."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from flashdepth_host.submit import plan_shot
 
 from .loading import PLUGIN
 from .parms import Range
-from .sequences import Sequence, frames_in, path_of
+from .sequences import Sequence
+from .tasks import Task, tasks_of
 
-__all__ = ["Asked", "Task", "planned", "request_for"]
+__all__ = ["Asked", "planned", "request_for"]
 
 
 @dataclass(frozen=True)
@@ -31,19 +32,6 @@ class Asked:
     range: Range
     edge_matte: bool = False
     missing: str = "error"
-
-
-@dataclass(frozen=True)
-class Task:
-    """One task of the plan in the file `plan`. `needs` are tasks of that plan; `outputs` the files that it makes."""
-
-    id: str
-    kind: str
-    plan: str
-    needs: tuple[str, ...]
-    frames: tuple[int, ...]
-    view: str
-    outputs: tuple[str, ...]
 
 
 def request_for(sequence: Sequence, asked: Asked) -> dict[str, Any]:
@@ -75,7 +63,7 @@ def planned(sequence: Sequence, asked: Asked) -> list[Task]:
     output = Path(output_of(asked.values, sequence.plates))
     folder = Path(str(asked.values["job_dir"]) or output.parent / f"{_stem(output)}_houdini")
     file = _written(folder / f"{_stem(output)}.json", plan)
-    tasks = [_task(plan, file, task) for task in plan["tasks"]]
+    tasks = tasks_of(plan, file)
     if asked.missing != "skip" or sequence.is_movie:
         return tasks
     # What is left out is not made, and nobody should wait for it.
@@ -104,22 +92,3 @@ def _written(file: Path, plan: Mapping[str, Any]) -> str:
             beside.unlink()
         raise Refusal(f"{file}: cannot be written ({error.strerror or error})") from error
     return file.as_posix()
-
-
-def _task(plan: Mapping[str, Any], file: str, task: Mapping[str, Any]) -> Task:
-    shot = next(one for one in plan["shots"] if one["name"] == task["shot"])
-    view = task["view"] or ""
-    if task["kind"] == "convert":
-        text, pattern = shot["job"]["frames"], shot["convert"]["output"]
-    else:
-        text, pattern = task["frames"], shot["job"]["output"]
-    frames = tuple(frames_in(text)) if text and task["kind"] != "decide" else ()
-    return Task(
-        id=task["id"],
-        kind=task["kind"],
-        plan=file,
-        needs=tuple(task["needs"]),
-        frames=frames,
-        view=view,
-        outputs=tuple(path_of(pattern, frame, view) for frame in frames),
-    )
