@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from flashdepth_vfx.job import RenderJob as RenderJob
     from flashdepth_vfx.job import Shot as Shot
     from flashdepth_vfx.job import job_schema as job_schema
+    from flashdepth_vfx.live import DepthStream as DepthStream
+    from flashdepth_vfx.live import FlashDepthProcessor as FlashDepthProcessor
     from flashdepth_vfx.plate import DepthFrame as DepthFrame
     from flashdepth_vfx.plate import Plate as Plate
     from flashdepth_vfx.plate import Window as Window
@@ -82,7 +84,9 @@ _HOME = {
     "DepthFrame": "plate",
     "Empty": "settings",
     "Facility": "facility",
+    "DepthStream": "live",
     "FarmPlan": "farm",
+    "FlashDepthProcessor": "live",
     "Finished": "events",
     "FlashDepthError": "errors",
     "FramePassed": "events",

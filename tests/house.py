@@ -110,7 +110,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "live": {
         "assembly", "color", "engine", "errors", "frames", "io", "lazy", "manifest", "model", "networks", "plate",
-        "settings", "sheet", "stability", "state", "stills",
+        "preprocess", "settings", "sheet", "stability", "state", "stills",
     },
     # It looks at what is on disk, and knows no network.
     "review": {

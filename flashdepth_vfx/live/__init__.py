@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from flashdepth_vfx.live.outputs import movie_output as movie_output
     from flashdepth_vfx.live.outputs import npy_output as npy_output
     from flashdepth_vfx.live.outputs import png_output as png_output
+    from flashdepth_vfx.live.processor import FlashDepthProcessor as FlashDepthProcessor
     from flashdepth_vfx.live.pushing import DepthStream as DepthStream
 
 _HOME = {
     "DepthStream": "pushing",
+    "FlashDepthProcessor": "processor",
     "LiveFrame": "loop",
     "LiveJob": "job",
     "LiveOutput": "loop",

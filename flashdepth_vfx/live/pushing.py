@@ -20,6 +20,7 @@ from flashdepth_vfx.manifest import FrameRecord, frame_block
 from flashdepth_vfx.model.attention import record_of
 from flashdepth_vfx.networks import Network, Networks
 from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader, Window
+from flashdepth_vfx.preprocess import shot_window
 from flashdepth_vfx.settings import NORMALISED, RenderSettings
 from flashdepth_vfx.stability import STABILISER
 from flashdepth_vfx.state import ShotIdentity, ShotState
@@ -99,9 +100,10 @@ class DepthStream:
         )
         facts = (window, pixel_aspect, color_hint)
         if self._engine is None or facts != self._facts:
-            if self._engine is not None:
+            made, is_first = self._made(header), self._engine is None
+            if not is_first:
                 self.reset()
-            self._engine, self._facts = self._made(header), facts
+            self._engine, self._facts = made, facts
         record = FrameRecord(self._frame, reset=self.state is None)
         depth, self.state = self._engine.step(Plate(header=header, rgb=rgb), self.state)
         self._frame += 1
@@ -125,8 +127,9 @@ class DepthStream:
             exposure=float(settings.exposure_stops),
         )
         self._color = color.sentence()
-        window = header.display_window
-        canvas = canvas_for(network, window, header.pixel_aspect, settings.resolution)
+        canvas = canvas_for(
+            network, shot_window([header]), header.pixel_aspect, settings.resolution
+        )
         identity = ShotIdentity(
             shot=header.path.name,
             picture="",
