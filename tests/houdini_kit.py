@@ -45,7 +45,7 @@ class HoudiniSession:
     def above(self, node: Any, files: list[Path], tag: str = "file/image") -> Any:
         """A node above it with one item for each file."""
         made = node.parent().createNode("filepattern", f"files_of_{node.name()}")
-        files_above(made, [(path.as_posix(), tag) for path in files])
+        files_above(made, [(path.as_posix(), tag) for path in files], self.folder.as_posix())
         node.setInput(0, made)
         return made
 

@@ -38,7 +38,7 @@ SOURCES = sorted((LIBRARY / "flashdepth_houdini").glob("*.py"))
 OF_PDG = {
     "topNode", "addWorkItem", "addDependency", "setCommand", "setStringAttrib", "setIntAttrib", "setFloatAttrib",
     "hasAttrib", "stringAttribValue", "stringAttribArray", "addEnvironmentVar", "addExpectedOutputFiles",
-    "outputFiles", "tag", "workItemSetCookPercent", "workItemSetCustomState", "addOutputFiles",
+    "outputFiles", "tag", "localizePath", "workItemSetCookPercent", "workItemSetCustomState", "addOutputFiles",
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_houdini import kinds
+from fake_houdini import kinds, pdg
 from houdini_kit import HoudiniSession, depth_of, start_houdini
 from plates import write_movie
 
@@ -40,6 +40,15 @@ def test_chunks_of_a_chain_wait_for_each_other_and_give_the_pixels_of_the_whole(
         name = f"d.{frame:04d}.exr"
         one, two = (depth_of(session.folder / folder / name) for folder in ("whole", "chain"))
         np.testing.assert_array_equal(one, two)
+
+
+def test_files_that_are_no_files_of_frames_are_passed_over(start_houdini: Start) -> None:
+    session = start_houdini()
+    files = session.plates("shot", range(1, 3))
+    node = session.top()
+    above = session.above(node, files)
+    above.items[0].outputFiles.append(pdg.File("1", "intvalue"))
+    assert session.cook(node) == {"shot_render": "done"}
 
 
 def test_takes_of_a_cut_list_are_items_of_their_own(start_houdini: Start) -> None:

@@ -56,11 +56,14 @@ class WorkItem:
         self.name, self.parent, self.index = name, parent, index
         self.outputFiles: list[File] = []
         self.expected: list[File] = []
-        self.command = ""
+        self.command, self.folder = "", ""
         self.environment: dict[str, str] = {}
         self.waits_for: list[WorkItem] = []
         self.state, self.log, self.told = "waiting", "", ""
         self._attribs: dict[str, tuple[type, dict[int, Any]]] = {}
+
+    def localizePath(self, path: str) -> str:
+        return path.replace("__PDG_DIR__", self.folder)
 
     def setCommand(self, command: str) -> None:
         if not isinstance(command, str):
@@ -215,11 +218,13 @@ class Graph:
         return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
-def files_above(node: TopNode, items: list[tuple[str, str]]) -> None:
-    """Let a node above have one item for each (path, tag)."""
+def files_above(node: TopNode, items: list[tuple[str, str]], folder: str) -> None:
+    """Let a node above have one item for each (path, tag); in paths its folder is a word."""
     above: Any = node
     above.items = []
     for index, (path, tag) in enumerate(items):
         item = WorkItem(f"file_{index}", None, index)
-        item.outputFiles, item.state = [File(path, tag)], "done"
+        item.folder = folder
+        item.outputFiles = [File(path.replace(folder, "__PDG_DIR__"), tag)]
+        item.state = "done"
         above.items.append(item)

@@ -49,6 +49,12 @@ COLOR_LAYER, POSITION_LAYER = "C", "P"
 SOP_PYTHON, SOP_PYTHON_CODE = "python", "python"
 
 
+def files_of(item: Any) -> list[str]:
+    """Files that an item above has made, as they are called on this machine: PDG writes its own folder as a word."""
+    files = [file for file in item.outputFiles if str(file.tag).startswith("file")]
+    return [str(item.localizePath(file.path)) for file in files]
+
+
 def declare_outputs(item: Any, paths: list[str]) -> None:
     """Say which files a work item will have made: those after it get them, and "dirty and delete" takes them."""
     if paths:

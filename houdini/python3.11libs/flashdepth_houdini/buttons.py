@@ -65,7 +65,7 @@ def doctor(kwargs: dict[str, Any]) -> None:
 def submit(kwargs: dict[str, Any]) -> None:
     """Write the node's own plates as a job of the farm's engine, and say where it is."""
     node = kwargs["node"]
-    if node.inputs():
+    if any(above is not None for above in node.inputs()):
         raise Refusal(
             "Submit is for the node's own plates: what comes from the node above is known when it is cooked."
             " Cook with the farm's scheduler, or give its tasks to the farm by the plans that a cook has written"

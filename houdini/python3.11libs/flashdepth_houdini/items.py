@@ -78,12 +78,7 @@ def asked_of(asset: Any) -> Asked:
 
 def sequences_of(asset: Any, upstream_items: Iterable[Any]) -> list[Sequence]:
     """Of the files of upstream items; of the node's own plates where it has none above it. Raises `Refusal`."""
-    files = [
-        (str(file.path), item)
-        for item in upstream_items
-        for file in item.outputFiles
-        if str(file.tag).startswith("file")
-    ]
+    files = [(path, item) for item in upstream_items for path in houdini_has.files_of(item)]
     if files:
         return grouped(files)
     views = str(asset.parm("views").evalAsString())
