@@ -154,9 +154,7 @@ def test_depth_of_other_settings_is_not_taken_for_done(start_houdini: Start) -> 
     assert session.cook(node) == {"shot_render": "done"}
 
 
-def test_real_plates_from_end_to_end(
-    start_houdini: Start, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_real_plates_from_end_to_end(start_houdini: Start) -> None:
     shared = shared_plates("beachball")
     session = start_houdini(ui=False)
     takes: list[Path] = []
@@ -169,8 +167,8 @@ def test_real_plates_from_end_to_end(
     node = session.top(convention="normalised_near_white", edge_matte=1)
     session.above(node, takes)
     states = session.cook(node)
-    with capsys.disabled():
-        sys.stdout.write(f"\n{_transcript(session, states)}\n")
+    # Shown by pytest -rP.
+    sys.stdout.write(f"\n{_transcript(session, states)}\n")
     assert states["sh010_render"] == states["sh010_convert"] == "done"
     assert (states["sh020_render"], states["sh020_convert"]) == ("failed", "waiting")
     depth = depth_of(session.folder / "sh010/depth/sh010_depth_v001.0001.exr")
