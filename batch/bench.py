@@ -24,6 +24,7 @@ Examples:
   flashdepth bench --weights nano --size 1920x1080 --resolution 384 --frames 50
   flashdepth bench --weights random:full --weights random:l --no-stages -o speed.json
   flashdepth bench --long 5000
+  flashdepth bench --like-reference --weights random:full
 
 \b
 A MODEL is a name of `flashdepth weights list`, a file, or random:NAME: that network with weights drawn from a
@@ -65,6 +66,11 @@ fixed seed, for where its own are not. Measure on a machine that does nothing el
     default=0,
     help="Also a shot of N frames: cost and memory at 10, 100, 1000 and so on.",
 )
+@click.option(
+    "--like-reference",
+    is_flag=True,
+    help="Only the published code's timing job, in its two lines: 100 frames after 5, three times.",
+)
 @click.option("--accept-license", metavar="NAME", multiple=True, help="As for render.")
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON on stdout.")
 @click.option(
@@ -75,13 +81,16 @@ fixed seed, for where its own are not. Measure on a machine that does nothing el
     help="Also write the report there, as JSON.",
 )
 @debug_option
-def command(as_json: bool, output: Path | None, **given: Any) -> None:
+def command(as_json: bool, output: Path | None, like_reference: bool, **given: Any) -> None:
     """Measure a network on plates that are made for it: stage by stage, frames a second, first frame and memory.
 
     Beside each figure stands the least that its operations and bytes could take on this machine.
     """
     bench = flashdepth_vfx.bench
     job = _job(given)
+    if like_reference:
+        _like_reference(job, as_json or output is not None)
+        return
     if output is not None:
         # Now, not after minutes of frames, is the time to hear that it cannot be written.
         bench.make_folder(output.parent)
@@ -91,6 +100,16 @@ def command(as_json: bool, output: Path | None, **given: Any) -> None:
         bench.write_report(output, report)
     plain = json.dumps(bench.report_to_plain(report), indent=2) if as_json else None
     _print(plain or bench.report_text(report))
+
+
+def _like_reference(job: Any, has_report: bool) -> None:
+    """The published lines, as each pass ends."""
+    if has_report:
+        raise click.UsageError(
+            "--like-reference prints its lines, and no report: leave --json and -o out"
+        )
+    for one in flashdepth_vfx.bench.time_like_reference(job, say):
+        _print("\n".join(one.lines()))
 
 
 def _job(given: dict[str, Any]) -> Any:

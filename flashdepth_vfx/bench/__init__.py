@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from flashdepth_vfx.bench.length import LengthMark as LengthMark
     from flashdepth_vfx.bench.length import LongShot as LongShot
     from flashdepth_vfx.bench.length import long_shot as long_shot
+    from flashdepth_vfx.bench.like_reference import ReferencePass as ReferencePass
+    from flashdepth_vfx.bench.like_reference import time_like_reference as time_like_reference
     from flashdepth_vfx.bench.machine import Machine as Machine
     from flashdepth_vfx.bench.machine import this_machine as this_machine
     from flashdepth_vfx.bench.record import make_folder as make_folder
@@ -42,6 +44,7 @@ _HOME = {
     "LengthMark": "length",
     "LongShot": "length",
     "Machine": "machine",
+    "ReferencePass": "like_reference",
     "Size": "job",
     "cores_text": "tables",
     "default_size": "job",
@@ -56,6 +59,7 @@ _HOME = {
     "row_to_plain": "tables",
     "run_bench": "run",
     "this_machine": "machine",
+    "time_like_reference": "like_reference",
     "write_record": "record",
     "write_report": "record",
 }

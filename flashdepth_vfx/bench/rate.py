@@ -17,7 +17,7 @@ from flashdepth_vfx.engine import PreparedFrame
 from flashdepth_vfx.pipeline import WriteBehind, one_ahead
 from flashdepth_vfx.state import ShotState
 
-__all__ = ["Rate", "measure_rate"]
+__all__ = ["Rate", "TimedShot", "measure_rate"]
 
 _WARM_UP = 3
 _ROUNDS, _ROUND_SECONDS = 3, 2.0
@@ -38,7 +38,7 @@ class Rate:
         return 1000.0 / self.on_device_fps
 
 
-class _Shot:
+class TimedShot:
     """One shot that goes on through all rounds."""
 
     def __init__(self, subject: Subject) -> None:
@@ -84,7 +84,7 @@ def measure_rate(subject: Subject, frames: int) -> Rate:
     """The median of three rounds of each kind, in turn, over `frames` in all of each, or more where they are fast."""
     on_host = [subject.prepared(index) for index in range(len(subject.plan.reader.frames))]
     there = [subject.plan.engine.send(frame) for frame in on_host]
-    shot = _Shot(subject)
+    shot = TimedShot(subject)
     shot.from_host(on_host, _WARM_UP)
     # long enough for what begins and ends a round to weigh nothing
     count = max(1, round(frames / _ROUNDS), round(_ROUND_SECONDS / shot.on_device(there, 1)))

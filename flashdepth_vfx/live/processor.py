@@ -37,8 +37,8 @@ class FlashDepthProcessor:
     """Depth of the stream that a published configuration names, into `result/stream_N/`.
 
     `config_path` is a folder with `config.yaml`, or the file. Of it `eval.stream_url` or `eval.url`, `load`
-    (weights), `eval.save_depth_npy` and `eval.save_depth_png` are used; `run.log` says what is not. `settings` go before it.
-    Files: `N_depth.npy`, disparity as the network gives it (100/m) at the picture's size, float32, and
+    (weights), `eval.save_depth_npy` and `eval.save_depth_png` are used; `run.log` says what is not. `settings` go
+    before it. Files: `N_depth.npy`, disparity as the network gives it (100/m) at the picture's size, float32, and
     `depth_PNGs/N_depth.png` in colours, with one scale for good; N counts from 0. `pred` is the latest depth,
     `stopped` whether it has ended.
 
