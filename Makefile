@@ -47,6 +47,8 @@ lint: $(INSTALLED)
 	mkdir -p $(VENV)/hosts && ln -sfn $(CURDIR)/flashdepth_vfx/host $(VENV)/hosts/flashdepth_host
 	cd nuke && MYPYPATH=$(abspath $(VENV))/hosts $(abspath $(BIN))/mypy --config-file= --cache-dir $(abspath $(VENV))/hosts/cache \
 		--strict --python-version 3.10 -p flashdepth_nuke
+	cd houdini/python3.11libs && MYPYPATH=$(abspath $(VENV))/hosts $(abspath $(BIN))/mypy --config-file= \
+		--cache-dir $(abspath $(VENV))/hosts/cache --strict --python-version 3.10 -p flashdepth_houdini
 
 bench: $(INSTALLED)
 	@for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -44,6 +44,7 @@ _COMMANDS = (
     "run",
     "submit",
     "nuke",
+    "houdini",
 )
 #: What a shell says of a program that Ctrl-C ended.
 _ENDED_BY_KEY = 130

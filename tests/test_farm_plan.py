@@ -108,6 +108,8 @@ def test_views_with_files_of_their_own_are_tasks_of_their_own(tmp_path: Path) ->
     assert planned.tasks[0].kind is Kind.DECIDE
     assert planned.job_of(planned.tasks[0]).shot.view == "left,right"
     assert planned.job_of(planned.tasks[2]).shot.view == "right"
+    # The next view begins where this one did, and takes nothing of it away.
+    assert [task.frames for task in planned.tasks] == [None, "1-2", "1-2"]
     together = plan(job_of(plates(tmp_path, 1, 2), view="left,right"))
     assert [task.view for task in together.tasks] == [None]
 

@@ -142,7 +142,7 @@ class DealtShot:
             return self._job.frames
         asked = self._job.frame_range
         # Holes are of the part before them: they repeat its last frame, or carry its state over.
-        span = range(frames[0], frames[-1] + 1 if after is None or after < frames[0] else after)
+        span = range(frames[0], frames[-1] + 1 if after is None or after <= frames[0] else after)
         return str(FrameRange.of(span if asked is None else (f for f in span if f in asked)))
 
     def _views(self) -> tuple[str | None, ...]:

@@ -1,4 +1,4 @@
-"""A shot as a job of a farm's engine: the renderer's own command, asked by a host."""
+"""A shot as tasks, and as a job of a farm's engine: the renderer's own command, asked by a host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .errors import RenderFailed, WorkerMissing
 from .fields import Value
 from .finding import clean_environment, find_command
 
-__all__ = ["submit_shot"]
+__all__ = ["plan_shot", "submit_shot"]
 
 #: Planning lists folders and opens no plate.
 _SECONDS = 120.0
@@ -32,19 +32,42 @@ def submit_shot(
     `plates_step` is a command that makes the plates, in a task of its own that takes `plates_licence`. Raises
     `RenderFailed` with the command's own words, and `WorkerMissing`.
     """
+    command = _command(plugin, "submit", request, values)
+    command += ["--to", str(values["engine"]), "--job-dir", folder]
+    if plates_step:
+        command += ["--plates-command", shlex.join(plates_step), "--plates-licence", plates_licence]
+    written = _run(command, _job_text(request))
+    return [str(path) for path in written[str(values["engine"])]]
+
+
+def plan_shot(
+    plugin: Path, request: Mapping[str, Any], values: Mapping[str, Value]
+) -> dict[str, Any]:
+    """The shot of `request` as a plan, in the renderer's own JSON: its tasks, and what each waits for.
+
+    Raises `RenderFailed` with the command's own words, and `WorkerMissing`.
+    """
+    command = [*_command(plugin, "plan", request, values), "--no-report"]
+    plan: dict[str, Any] = _run(command, _job_text(request))
+    return plan
+
+
+def _command(
+    plugin: Path, name: str, request: Mapping[str, Any], values: Mapping[str, Value]
+) -> list[str]:
+    """What `plan` and `submit` are asked alike."""
+    command = [*find_command(plugin), name, "--job", "-", "--json", "--mode", str(values["mode"])]
+    if values["mode"] != "whole":
+        command += ["--chunk", str(values["chunk"])]
+    return command + _known(request.get("known") or {})
+
+
+def _job_text(request: Mapping[str, Any]) -> str:
     job = dict(request["job"])
     # A plan's tasks go on by themselves, and look for stalls by the farm's own limits.
     for name in ("resume", "overwrite", "stall_timeout_seconds"):
         job.pop(name, None)
-    command = [*find_command(plugin), "submit", "--job", "-", "--json"]
-    command += ["--to", str(values["engine"]), "--job-dir", folder, "--mode", str(values["mode"])]
-    if values["mode"] != "whole":
-        command += ["--chunk", str(values["chunk"])]
-    command += _known(request.get("known") or {})
-    if plates_step:
-        command += ["--plates-command", shlex.join(plates_step), "--plates-licence", plates_licence]
-    written = _run(command, json.dumps(job))
-    return [str(path) for path in written[str(values["engine"])]]
+    return json.dumps(job)
 
 
 def _known(known: Mapping[str, Any]) -> list[str]:
@@ -66,12 +89,12 @@ def _run(command: Sequence[str], stdin: str) -> Any:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise RenderFailed(
-            "Timeout", f"{command[0]} submit took more than {_SECONDS:.0f} s", 1
-        ) from None
+        raise RenderFailed("Timeout", f"{command[0]} took more than {_SECONDS:.0f} s", 1) from None
     except OSError as error:
         raise WorkerMissing(f"{command[0]} cannot be started: {error}") from error
-    said = done.stderr.decode("utf-8", "replace").strip()
+    # The last line is what went wrong; before it are notes.
+    said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    said = said[len("error: ") :] if said.startswith("error: ") else said
     if done.returncode != 0:
         raise RenderFailed("Submit", said or f"exit code {done.returncode}", done.returncode)
     try:
