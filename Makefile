@@ -16,7 +16,9 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # Renders that are killed, each afresh: ten of them are among the tests.
+# And half an hour of a camera on loopback.
 soak: $(INSTALLED)
+	SOAK_SECONDS=$(or $(SECONDS),1800) $(BIN)/python -m pytest tests/test_live_rtsp.py -k does_not_grow
 	KILLS=$(or $(KILLS),50) $(BIN)/python -m pytest -n auto tests/test_resume_killed.py -k killed_shot
 
 # OpenCue's rqd and pyoutline, and Deadline Cloud's client, for their tests: each pins much, and has an environment of its own.

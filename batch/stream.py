@@ -93,6 +93,9 @@ def _options(command: Command) -> Command:
     help="Distance in scene units that is white.",
 )
 @click.option(
+    "--log", type=click.Path(dir_okay=False, path_type=Path), help="A line of JSON for each frame."
+)
+@click.option(
     "--page",
     metavar="[HOST:]PORT",
     help="Also a page that shows it as it goes; 0 is any free port. On loopback unless HOST says otherwise.",
@@ -102,7 +105,9 @@ def _options(command: Command) -> Command:
 def command(source: str, as_json: bool, **given: Any) -> None:
     """Depth of SOURCE, frame by frame with the state kept: an address (rtsp, http), a device, or a movie."""
     asked = {name: value for name, value in given.items() if value not in (None, ())}
-    places = {name: asked.pop(name, None) for name in ("output", "npy", "png", "colour", "movie")}
+    places = {
+        name: asked.pop(name, None) for name in ("output", "npy", "png", "colour", "movie", "log")
+    }
     movie = {name: asked.pop(name, None) for name in ("rate", "side_by_side")}
     near, page_at = asked.pop("near"), asked.pop("page", None)
     limits = {name: asked.pop(name) for name in _names_of_limits() if name in asked}
@@ -151,6 +156,8 @@ def _outputs(
         yield live.png_output(places["png"], shade, colour=False)
     if places["colour"]:
         yield live.png_output(places["colour"], shade, colour=True)
+    if places["log"]:
+        yield live.log_output(places["log"])
     if places["movie"]:
         beside = bool(movie["side_by_side"])
         yield live.movie_output(places["movie"], shade, movie["rate"], side_by_side=beside)

@@ -29,7 +29,7 @@ def _load_host(here: Path) -> None:
 
 
 try:
-    _here = Path(__file__).resolve().parent
+    _here = Path(__file__).absolute().parent
     if str(_here) not in sys.path:
         sys.path.append(str(_here))
     _load_host(_here)

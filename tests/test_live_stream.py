@@ -25,7 +25,7 @@ from flashdepth_vfx.errors import (
     SettingsError,
     StreamError,
 )
-from flashdepth_vfx.live import DepthStream, LiveJob, LiveStatus, stream
+from flashdepth_vfx.live import DepthStream, LiveJob, LiveStatus, live_frames, stream
 
 
 def _pictures(count: int, height: int = 64, width: int = 80) -> list[np.ndarray]:
@@ -79,6 +79,22 @@ def test_it_ends_when_it_is_told_to(nano_weights: Path, tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         stream(_job(movie, nano_weights), [stopped], stop=stop, on_frame=lambda status: stop.set())
     assert stopped.closed == 1
+
+
+def test_a_loop_of_ones_own_lets_the_source_go(nano_weights: Path, tmp_path: Path) -> None:
+    movie = write_movie(tmp_path / "take.mkv", _pictures(9))
+    before = threading.active_count()
+    numbers = []
+    for frame in live_frames(_job(movie, nano_weights, every_frame=True)):
+        numbers.append(frame.number)
+        if len(numbers) == 4:
+            break
+    del frame
+    until = time.monotonic() + 10.0
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.05)
+    assert threading.active_count() <= before
+    assert numbers == [1, 2, 3, 4]
 
 
 def test_damage_is_counted_and_passed_over(nano_weights: Path, tmp_path: Path) -> None:
@@ -160,6 +176,7 @@ def test_the_command_writes_every_kind_at_once(nano_weights: Path, tmp_path: Pat
         "cpu",
     ]
     places = ["-o", "exr/d.####.exr", "--npy", "npy/d.####.npy", "--png", "png/d.####.png"]
+    places += ["--log", "log.jsonl"]
     looks = ["--colour", "look/d.####.png", "--movie", "d.mp4", "--side-by-side", "--near", "2"]
     done = run_command([*common, *places, *looks, "--json"], tmp_path)
     assert done.returncode == 0, done.stderr
@@ -182,6 +199,7 @@ def test_the_command_writes_every_kind_at_once(nano_weights: Path, tmp_path: Pat
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "d.mp4",
         "exr",
+        "log.jsonl",
         "look",
         "npy",
         "png",

@@ -37,6 +37,7 @@ def test_an_installed_plugin_renders(
     assert done.stdout.splitlines()[-1].strip() == f"nuke.pluginAddPath('{tmp_path / 'plug'}')"
     monkeypatch.delenv("FLASHDEPTH_COMMAND")
     session = start_nuke(plugin=tmp_path / "plug")
+    assert tmp_path / "plug" == session.rendering.PLUGIN
     if not options:
         assert str(tmp_path) in str(sys.modules["flashdepth_host"].__file__)
     node = session.node(session.read(2))

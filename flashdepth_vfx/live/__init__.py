@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from flashdepth_vfx.live.loop import LiveFrame as LiveFrame
     from flashdepth_vfx.live.loop import LiveOutput as LiveOutput
     from flashdepth_vfx.live.loop import LiveStatus as LiveStatus
+    from flashdepth_vfx.live.loop import live_frames as live_frames
     from flashdepth_vfx.live.loop import stream as stream
     from flashdepth_vfx.live.outputs import Shade as Shade
     from flashdepth_vfx.live.outputs import exr_output as exr_output
+    from flashdepth_vfx.live.outputs import log_output as log_output
     from flashdepth_vfx.live.outputs import movie_output as movie_output
     from flashdepth_vfx.live.outputs import npy_output as npy_output
     from flashdepth_vfx.live.outputs import png_output as png_output
@@ -34,6 +36,8 @@ _HOME = {
     "LiveStatus": "loop",
     "Shade": "outputs",
     "exr_output": "outputs",
+    "live_frames": "loop",
+    "log_output": "outputs",
     "movie_output": "outputs",
     "npy_output": "outputs",
     "png_output": "outputs",

@@ -7,7 +7,7 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,7 +20,7 @@ from flashdepth_vfx.live.source import Grabber
 from flashdepth_vfx.networks import Networks
 from flashdepth_vfx.plate import DepthFrame, FloatArray
 
-__all__ = ["LiveFrame", "LiveOutput", "LiveStatus", "stream"]
+__all__ = ["LiveFrame", "LiveOutput", "LiveStatus", "live_frames", "stream"]
 
 #: How often it is looked whether to stop.
 _LOOK_SECONDS = 0.1
@@ -59,6 +59,12 @@ class LiveStatus:
     gaps: int = 0
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     written: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+
+    def count(self, frame: LiveFrame, now: float) -> None:
+        """One more, which is done with at `now` by the monotonic clock."""
+        self.frames += 1
+        self.latencies.append(now - frame.captured)
+        self.written.append(now)
 
     @property
     def latency_seconds(self) -> float:
@@ -102,45 +108,68 @@ def stream(
     """Stream until the source, the time or the frames are over, and return how it went.
 
     `on_frame` is told after each frame, `tell` is given lines for people, both on this thread. Setting `stop` ends it
-    by raising `Interrupted`. Raises `StreamError` for a source that cannot be opened or went away for good,
-    `CorruptPlateError` for one without a picture, and what the network and the outputs raise. The outputs are closed.
+    by raising `Interrupted`. Raises what `live_frames` and the outputs raise. The outputs are closed.
     """
-    pushed = DepthStream(job.settings, networks=networks, name=job.source)
-    inbox = Inbox(every_frame=job.every_frame)
-    grabber = Grabber(job, inbox)
     status = LiveStatus()
-    grabber.start()
+    made = live_frames(job, networks=networks, stop=stop, tell=tell, status=status)
     try:
-        for item in _items(job, inbox, status, stop or threading.Event()):
-            if isinstance(item, Gap):
-                tell(_over(item, job, pushed, status))
-                continue
-            _push(item, pushed, outputs, status)
-            status.dropped, status.damaged = inbox.dropped, grabber.damaged
-            status.resets = pushed.resets
+        for frame in made:
+            for output in outputs:
+                output.write(frame)
+            status.count(frame, time.monotonic())
             on_frame(status)
     finally:
-        grabber.close()
+        made.close()
         for output in outputs:
             output.close()
     return status
 
 
-def _items(
-    job: LiveJob, inbox: Inbox, status: LiveStatus, stop: threading.Event
-) -> Iterator[Grabbed | Gap]:
+def live_frames(
+    job: LiveJob,
+    *,
+    networks: Networks | None = None,
+    stop: threading.Event | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+    status: LiveStatus | None = None,
+) -> Generator[LiveFrame, None, None]:
+    """Pictures and their depth as they come, for a loop of one's own; closing it lets the source go.
+
+    `status` is kept up to date but for what the loop does with a frame. Raises `StreamError` for a source that cannot
+    be opened or went away for good, `CorruptPlateError` for one without a picture, and what the network raises.
+    """
+    status = status or LiveStatus()
+    pushed = DepthStream(job.settings, networks=networks, name=job.source)
+    inbox = Inbox(every_frame=job.every_frame)
+    grabber = Grabber(job, inbox)
+    grabber.start()
+    try:
+        for item in _items(job, inbox, stop or threading.Event()):
+            if isinstance(item, Gap):
+                tell(_over(item, job, pushed, status))
+                continue
+            frame = _pushed(item, pushed)
+            status.dropped, status.damaged = inbox.dropped, grabber.damaged
+            status.resets = pushed.resets
+            yield frame
+    finally:
+        grabber.close()
+
+
+def _items(job: LiveJob, inbox: Inbox, stop: threading.Event) -> Iterator[Grabbed | Gap]:
     """What the source leaves, until it ends, or time or frames are over."""
     until = math.inf if job.duration_seconds is None else time.monotonic() + job.duration_seconds
-    most = math.inf if job.max_frames is None else job.max_frames
-    while status.frames < most and time.monotonic() < until:
+    left = math.inf if job.max_frames is None else job.max_frames
+    while left > 0 and time.monotonic() < until:
         if stop.is_set():
-            raise Interrupted(f"stopped after {status.frames} frames")
+            raise Interrupted("stopped; the files that are there are whole")
         item = inbox.take(_LOOK_SECONDS)
         if isinstance(item, Ended):
             if item.error is not None:
                 raise item.error
             return
         if item is not None:
+            left -= isinstance(item, Grabbed)
             yield item
 
 
@@ -154,16 +183,8 @@ def _over(gap: Gap, job: LiveJob, pushed: DepthStream, status: LiveStatus) -> st
     return f"{gap.reason}: {gap.seconds:.1f} s without pictures, the state is {fate}"
 
 
-def _push(
-    item: Grabbed, pushed: DepthStream, outputs: Sequence[LiveOutput], status: LiveStatus
-) -> None:
+def _pushed(item: Grabbed, pushed: DepthStream) -> LiveFrame:
     picture = pixels_of(item.picture, item.orientation)
     facts = item.facts
     depth = pushed.push(picture, pixel_aspect=facts.pixel_aspect, color_hint=facts.color_hint)
-    frame = LiveFrame(depth.frame, picture, depth, item.captured)
-    for output in outputs:
-        output.write(frame)
-    now = time.monotonic()
-    status.frames += 1
-    status.latencies.append(now - item.captured)
-    status.written.append(now)
+    return LiveFrame(depth.frame, picture, depth, item.captured)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import io
+import json
 import os
 import secrets
+import time
 from abc import ABC, abstractmethod
 from fractions import Fraction
 from pathlib import Path
@@ -26,7 +29,7 @@ from flashdepth_vfx.settings import Convention, RenderSettings
 from flashdepth_vfx.sheet import coloured
 from flashdepth_vfx.stills import as_bytes, png, png_16
 
-__all__ = ["Shade", "exr_output", "movie_output", "npy_output", "png_output"]
+__all__ = ["Shade", "exr_output", "log_output", "movie_output", "npy_output", "png_output"]
 
 #: Movies by their suffix: H.264 as players take it, ProRes 422 HQ as editors do.
 _CODECS: dict[str, tuple[str, str, dict[str, str]]] = {
@@ -169,6 +172,44 @@ class _Movie:
         self._stream.pix_fmt = pixel_format
         # 4:2:0 and 4:2:2 halve sides.
         self._stream.height, self._stream.width = (side - side % 2 for side in pixels.shape[:2])
+
+
+class _Log:
+    """A line of JSON for each frame, flushed: what was made can be read while it is made."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("x", encoding="utf-8", buffering=1)
+        except FileExistsError:
+            raise OutputExistsError(path, "is there already; name another log") from None
+        except OSError as error:
+            raise OutputError(path, f"cannot be written ({error.strerror or error})") from error
+
+    def write(self, frame: LiveFrame) -> None:
+        """Raises `OutputError`."""
+        said = {
+            "frame": frame.number,
+            "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+            "seconds_since_capture": round(time.monotonic() - frame.captured, 4),
+            "reset": bool(frame.depth.attributes["flashdepth/reset"]),
+            "size": f"{frame.picture.shape[1]}x{frame.picture.shape[0]}",
+        }
+        try:
+            self._file.write(json.dumps(said) + "\n")
+        except OSError as error:
+            raise OutputError(
+                self._path, f"cannot be written ({error.strerror or error})"
+            ) from error
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def log_output(path: Path) -> _Log:
+    """What was made when, and how long after its picture was captured."""
+    return _Log(path)
 
 
 def exr_output(pattern: str, settings: RenderSettings) -> _Exr:

@@ -26,7 +26,8 @@ from .threads import has_screen, later_on_main, one_undo_step
 __all__ = ["PLUGIN", "SESSION", "cancel", "frames_asked", "render", "version_up"]
 
 #: Where the plugin lies, and with it what an installation settled.
-PLUGIN = Path(__file__).resolve().parent.parent
+# Not resolved: where its files are links, its settings lie beside the links.
+PLUGIN = Path(__file__).absolute().parent.parent
 #: One worker for all nodes of this Nuke.
 SESSION = Session(lambda: (find_command(PLUGIN), clean_environment()))
 
