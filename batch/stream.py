@@ -83,7 +83,7 @@ def _options(command: Command) -> Command:
 )
 @click.option("--side-by-side", is_flag=True, help="The picture beside the depth, in the movie.")
 @click.option(
-    "--rate", type=float, default=25.0, show_default=True, help="Frames a second of the movie."
+    "--rate", type=float, help="Frames a second of the movie.  [default: the source's own times]"
 )
 @click.option(
     "--near",

@@ -207,6 +207,30 @@ def test_the_command_writes_every_kind_at_once(nano_weights: Path, tmp_path: Pat
     ]
 
 
+def test_a_movie_keeps_the_times_of_its_source(nano_weights: Path, tmp_path: Path) -> None:
+    """A phone's film has no rate: its pictures are shown when they were taken."""
+    times = [0, 40, 80, 200, 205, 600]
+    with av.open(str(tmp_path / "phone.mkv"), "w") as container:
+        out = container.add_stream("mjpeg", rate=24)
+        out.height, out.width, out.pix_fmt = 64, 80, "yuvj444p"
+        out.codec_context.time_base = Fraction(1, 1000)
+        for milliseconds, pixels in zip(times, _pictures(6), strict=True):
+            picture = av.VideoFrame.from_ndarray((pixels * 255).astype(np.uint8), format="rgb24")
+            picture.pts, picture.time_base = milliseconds, Fraction(1, 1000)
+            container.mux(out.encode(picture))
+        container.mux(out.encode())
+    from flashdepth_vfx.live import Shade, movie_output
+
+    job = _job(tmp_path / "phone.mkv", nano_weights, every_frame=True)
+    shade = Shade(job.settings)
+    own, steady = tmp_path / "own.mp4", tmp_path / "steady.mov"
+    stream(job, [movie_output(own, shade), movie_output(steady, shade, 10.0)])
+    for path, expected in ((own, times), (steady, [0, 100, 200, 300, 400, 500])):
+        with av.open(str(path)) as container:
+            shown = [1000 * frame.time for frame in container.decode(video=0)]
+        np.testing.assert_allclose(shown, expected, atol=1.5)
+
+
 def test_a_source_that_stays_away_is_exit_code_75(nano_weights: Path, tmp_path: Path) -> None:
     address = f"rtsp://127.0.0.1:{free_port()}/cam"
     done = run_command(

@@ -73,6 +73,10 @@ _HINT_MEANING: Mapping[str, _Meaning] = {
 }
 
 
+#: OCIO's word for it.
+_HDR_VIDEO = "hdr-video"
+
+
 class _Choice(NamedTuple):
     colorspace: str
     chosen_by: str
@@ -115,6 +119,7 @@ def plan_color(
         exposure_stops=float(exposure),
         context=context_values(opened, context),
         note="; ".join(note for note in (choice.note, linear_note) if note),
+        hdr=view is None and _is_hdr(opened, choice.colorspace),
     )
     processor = processor_for(opened.config, plan)
     return plan if opened.is_built_in else replace(plan, pixels_hash=pixels_hash(processor))
@@ -208,6 +213,11 @@ def _linear_space(opened: OpenConfig, *, for_view: bool) -> tuple[str, str]:
         f"OCIO config {opened.uri} has neither '{LINEAR_REC709}' nor a role {ACES_INTERCHANGE} or "
         f"{PyOpenColorIO.ROLE_SCENE_LINEAR}: there is no way to linear light through it"
     )
+
+
+def _is_hdr(opened: OpenConfig, colorspace: str) -> bool:
+    """Whether the config says that a space is one of HDR video: PQ, HLG."""
+    return str(opened.config.getColorSpace(colorspace).getEncoding()) == _HDR_VIDEO
 
 
 def _find_view(opened: OpenConfig, text: str) -> tuple[str, str]:

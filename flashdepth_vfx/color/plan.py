@@ -22,7 +22,8 @@ class ColorPlan:
     empty where it was asked for, "auto" where it was measured. `context` are
     the OCIO context variables that the config mentions, with their values, so that a machine with
     another environment does the same. `pixels_hash` tells apart two files that share a config's
-    name; it is empty for a config built into OCIO. `note` is what else the log must say.
+    name; it is empty for a config built into OCIO. `note` is what else the log must say. `hdr` says that the plate's
+    space is one of HDR video, so that what is brighter than paper white is rolled off and not cut off.
     """
 
     config: str
@@ -38,6 +39,7 @@ class ColorPlan:
     pixels_hash: str = ""
     note: str = ""
     exposure_chosen_by: str = ""
+    hdr: bool = False
 
     @property
     def display_view(self) -> str | None:
@@ -54,6 +56,7 @@ class ColorPlan:
             "display_view": self.display_view,
             "exposure_stops": self.exposure_stops,
             "exposure_chosen_by": self.exposure_chosen_by or None,
+            "hdr": self.hdr,
             "note": self.note or None,
         }
 
@@ -63,6 +66,8 @@ class ColorPlan:
         chosen = f" ({self.exposure_chosen_by})" if self.exposure_chosen_by else ""
         if self.exposure_stops or chosen:
             text += f", exposure {self.exposure_stops:+g} stops{chosen}"
+        if self.hdr:
+            text += ", highlights of HDR rolled off"
         if self.config_origin != "built in":
             text += f", config {self.config_name} ({self.config_origin})"
         return f"{text}; {self.note}" if self.note else text
@@ -72,12 +77,11 @@ class ColorPlan:
 
         It holds no path: a config copied elsewhere with its LUTs is the same config.
         """
-        return "|".join(
-            (
-                self.pixels_hash or self.config_name,
-                self.colorspace,
-                self.linear,
-                self.display_view or "sRGB",
-                f"{self.exposure_stops:+g}",
-            )
+        parts = (
+            self.pixels_hash or self.config_name,
+            self.colorspace,
+            self.linear,
+            self.display_view or "sRGB",
+            f"{self.exposure_stops:+g}",
         )
+        return "|".join((*parts, "hdr") if self.hdr else parts)

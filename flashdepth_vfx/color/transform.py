@@ -17,6 +17,11 @@ from flashdepth_vfx.plate import FloatArray
 __all__ = ["ACES_INTERCHANGE", "LINEAR_REC709", "ColorTransform", "pixels_hash", "processor_for"]
 
 LINEAR_REC709 = "Linear Rec.709 (sRGB)"
+#: Of display-referred light: what 1.0 is in OCIO, and what a white page is in HDR by BT.2408.
+_UNIT_NITS, _PAPER_WHITE_NITS = 100.0, 203.0
+#: Of paper white: above it light is rolled off.
+_KNEE = 0.6
+_MOST_HALF = 65504.0
 #: The role by which OCIO 2 configs say what their spaces mean to the rest of the world.
 ACES_INTERCHANGE = "aces_interchange"
 
@@ -68,7 +73,7 @@ def processor_for(config: Any, plan: ColorPlan) -> Any:
         PyOpenColorIO.MatrixTransform(matrix=np.diag([gain, gain, gain, 1.0]).ravel())
     )
     if plan.display is None:
-        _append_srgb(steps, plan.linear)
+        _append_srgb(steps, plan.linear, hdr=plan.hdr)
     else:
         steps.appendTransform(
             PyOpenColorIO.DisplayViewTransform(
@@ -96,10 +101,12 @@ def pixels_hash(processor: Any) -> str:
     return hashlib.sha256(processor.getCacheID().encode()).hexdigest()[:16]
 
 
-def _append_srgb(steps: Any, linear: str) -> None:
+def _append_srgb(steps: Any, linear: str, *, hdr: bool) -> None:
     """From the config's `linear` space to the sRGB curve (IEC 61966-2-1) over Rec.709 primaries."""
     if linear == ACES_INTERCHANGE:
         steps.appendTransform(_aces_to_rec709())
+    if hdr:
+        steps.appendTransform(_shoulder())
     steps.appendTransform(
         PyOpenColorIO.ExponentWithLinearTransform(
             gamma=[2.4, 2.4, 2.4, 1.0],
@@ -108,6 +115,24 @@ def _append_srgb(steps: Any, linear: str) -> None:
             direction=PyOpenColorIO.TRANSFORM_DIR_INVERSE,
         )
     )
+
+
+@lru_cache(maxsize=1)
+def _shoulder() -> Any:
+    """From light where 1 is 100 nits to light where 1 is as bright as it gets, with 203 nits (BT.2408) near it.
+
+    Straight up to the knee, then an exponential that goes on from it without a kink: every brighter pixel stays
+    brighter, and what is darker than most of a picture keeps its contrast.
+    """
+    light = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float64)
+    light = np.nan_to_num(light, nan=0.0, posinf=_MOST_HALF, neginf=-_MOST_HALF) * (
+        _UNIT_NITS / _PAPER_WHITE_NITS
+    )
+    over = np.maximum(light - _KNEE, 0.0) / (1.0 - _KNEE)
+    rolled = np.minimum(light, _KNEE) + (1.0 - _KNEE) * -np.expm1(-over)
+    lut = PyOpenColorIO.Lut1DTransform(length=1 << 16, inputHalfDomain=True)
+    lut.setData(np.repeat(rolled.astype(np.float32), 3))
+    return lut
 
 
 @lru_cache(maxsize=1)

@@ -23,6 +23,8 @@ class Grabbed:
     orientation: int
     #: By the monotonic clock, when it was decoded.
     captured: float
+    #: By the source's own time stamps, since its first picture; None where it has none.
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -30,12 +30,15 @@ _REMEMBERED = 120
 
 @dataclass(frozen=True)
 class LiveFrame:
-    """One picture `(H, W, 3)` as it is encoded, and its depth. `captured` is by the monotonic clock."""
+    """One picture `(H, W, 3)` as it is encoded, and its depth. `captured` is by the monotonic clock, `seconds` by the
+    source's own time stamps since it was opened, None where it has none.
+    """
 
     number: int
     picture: FloatArray
     depth: DepthFrame
     captured: float
+    seconds: float | None = None
 
 
 class LiveOutput(Protocol):
@@ -187,4 +190,4 @@ def _pushed(item: Grabbed, pushed: DepthStream) -> LiveFrame:
     picture = pixels_of(item.picture, item.orientation)
     facts = item.facts
     depth = pushed.push(picture, pixel_aspect=facts.pixel_aspect, color_hint=facts.color_hint)
-    return LiveFrame(depth.frame, picture, depth, item.captured)
+    return LiveFrame(depth.frame, picture, depth, item.captured, item.seconds)

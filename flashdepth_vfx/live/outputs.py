@@ -39,6 +39,10 @@ _CODECS: dict[str, tuple[str, str, dict[str, str]]] = {
 }
 
 
+_TICK = Fraction(1, 90_000)
+_USUAL_RATE = Fraction(25)
+
+
 class Shade:
     """Depth as a shade from 0, the sky, to 1, at `near` scene units and nearer: 1/Z on one scale for good."""
 
@@ -119,16 +123,17 @@ class _Png(_Files):
 class _Movie:
     """A movie of depth in colours, beside the picture where asked. It is there once it is closed."""
 
-    def __init__(self, path: Path, shade: Shade, rate: float, *, side_by_side: bool) -> None:
+    def __init__(self, path: Path, shade: Shade, rate: float | None, *, side_by_side: bool) -> None:
         if path.suffix.lower() not in _CODECS:
             raise SettingsError(f"{path}: end its name in .mp4 (H.264) or .mov (ProRes)")
         if path.exists():
             raise OutputExistsError(path, "is there already; name another movie")
-        if not 0.0 < rate <= 1000.0:
+        if rate is not None and not 0.0 < rate <= 1000.0:
             raise SettingsError(f"{rate:g} frames a second: give more than 0, 1000 at most")
         self._path, self._shade, self._beside = path, shade, side_by_side
         self._temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
-        self._rate = Fraction(rate).limit_denominator(1001)
+        self._rate = None if rate is None else Fraction(rate).limit_denominator(1001)
+        self._ticks = -1
         self._movie: Any = None
         self._stream: Any = None
 
@@ -142,7 +147,9 @@ class _Movie:
                 self._begin(pixels)
             height, width = self._stream.height, self._stream.width
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-            self._movie.mux(self._stream.encode(picture.reformat(width=width, height=height)))
+            fitted = picture.reformat(width=width, height=height)
+            fitted.time_base, fitted.pts = _TICK, self._tick(frame)
+            self._movie.mux(self._stream.encode(fitted))
         except (OSError, FFmpegError) as error:
             raise OutputError(
                 self._path, f"cannot be written ({error.strerror or error})"
@@ -164,12 +171,23 @@ class _Movie:
             with contextlib.suppress(OSError):
                 self._temporary.unlink()
 
+    def _tick(self, frame: LiveFrame) -> int:
+        """When it is shown: at its source's own time, or where the rate puts it; always after the one before."""
+        seconds = frame.seconds
+        if self._rate is not None or seconds is None:
+            seconds = (frame.number - 1) / float(self._rate or _USUAL_RATE)
+        self._ticks = max(self._ticks + 1, round(seconds / float(_TICK)))
+        return self._ticks
+
     def _begin(self, pixels: NDArray[np.uint8]) -> None:
         codec, pixel_format, options = _CODECS[self._path.suffix.lower()]
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._movie = av.open(str(self._temporary), "w")
-        self._stream = self._movie.add_stream(codec, rate=self._rate, options=options)
+        rate = self._rate or _USUAL_RATE
+        self._stream = self._movie.add_stream(codec, rate=rate, options=options)
         self._stream.pix_fmt = pixel_format
+        # Fine enough for the time stamps of any source, as MPEG has them.
+        self._stream.codec_context.time_base = _TICK
         # 4:2:0 and 4:2:2 halve sides.
         self._stream.height, self._stream.width = (side - side % 2 for side in pixels.shape[:2])
 
@@ -227,6 +245,8 @@ def png_output(pattern: str, shade: Shade, *, colour: bool) -> _Png:
     return _Png(pattern, shade, colour=colour)
 
 
-def movie_output(path: Path, shade: Shade, rate: float, *, side_by_side: bool = False) -> _Movie:
-    """H.264 or ProRes, by the suffix, at `rate` frames a second whatever the source's pace."""
+def movie_output(
+    path: Path, shade: Shade, rate: float | None = None, *, side_by_side: bool = False
+) -> _Movie:
+    """H.264 or ProRes, by the suffix, at the source's own times, or at `rate` frames a second."""
     return _Movie(path, shade, rate, side_by_side=side_by_side)

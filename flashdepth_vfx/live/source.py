@@ -109,6 +109,7 @@ class Grabber:
         size = (0, 0)
         orientation = 1
         began: tuple[float, float] | None = None
+        seconds: float | None = None
         for picture in self._decoded(container, stream):
             if self._stop.is_set():
                 return
@@ -116,10 +117,12 @@ class Grabber:
                 size = picture.width, picture.height
                 orientation = exif_of_rotation(picture.rotation)
                 facts = facts_of(stream, picture, orientation)
-            if self._is_paced and picture.time is not None:
+            if picture.time is not None:
                 began = began or (time.monotonic(), picture.time)
-                self._stop.wait(max(0.0, began[0] + picture.time - began[1] - time.monotonic()))
-            yield Grabbed(picture, facts, orientation, time.monotonic())
+                seconds = picture.time - began[1]
+                if self._is_paced:
+                    self._stop.wait(max(0.0, began[0] + seconds - time.monotonic()))
+            yield Grabbed(picture, facts, orientation, time.monotonic(), seconds)
 
     @property
     def _is_paced(self) -> bool:
