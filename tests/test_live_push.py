@@ -131,3 +131,12 @@ def test_a_shade_is_the_same_of_every_convention() -> None:
         np.clip(2.0 / feet, 0, 1),
         rtol=1e-5,
     )
+
+
+def test_what_a_source_says_of_its_colours_is_heard(nano_weights: Path) -> None:
+    settings = _settings(nano_weights)
+    (picture,) = _pictures(1)
+    plain = DepthStream(settings).push(picture)
+    hdr = DepthStream(settings).push(picture, color_hint="Rec.2100-PQ - Display")
+    assert not np.array_equal(plain.depth, hdr.depth)
+    assert "Rec.2100-PQ" in hdr.attributes["flashdepth/color"]
