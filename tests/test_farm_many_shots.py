@@ -137,4 +137,5 @@ def test_the_plan_of_a_shot_takes_no_more_memory_among_many(jobs: list[RenderJob
             tracemalloc.stop()
 
     peak(1)
-    assert peak(MANY) < 1.2 * peak(FEW)
+    # What waits for the collector of cycles is a fifth of it; memory that grew with the square would be eight times.
+    assert peak(MANY) < 1.5 * peak(FEW)
