@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,6 +60,8 @@ _LIMITS = (
         help=f"The longest that a source may say nothing.  [default: {live.LiveJob.timeout_seconds:g}]",
     ),
 )  # fmt: skip
+#: What of a job is no setting of its network.
+_LIMIT_NAMES = {field.name for field in dataclasses.fields(live.LiveJob)} - {"source", "settings"}
 
 
 def _options(command: Command) -> Command:
@@ -110,10 +113,11 @@ def command(source: str, as_json: bool, **given: Any) -> None:
     }
     movie = {name: asked.pop(name, None) for name in ("rate", "side_by_side")}
     near, page_at = asked.pop("near"), asked.pop("page", None)
-    limits = {name: asked.pop(name) for name in _names_of_limits() if name in asked}
+    limits = {name: asked.pop(name) for name in _LIMIT_NAMES & asked.keys()}
     job = live.LiveJob(source=source, settings=RenderSettings(**asked), **limits)
-    outputs = list(_outputs(job.settings, places, movie, near))
-    page = _page(job, near, page_at)
+    shade = live.Shade(job.settings, near)
+    outputs = list(_outputs(job.settings, places, movie, shade))
+    page = _page(job.source, shade, page_at)
     outputs += [page] if page else []
     if not outputs and not as_json:
         raise click.UsageError(
@@ -134,20 +138,18 @@ def command(source: str, as_json: bool, **given: Any) -> None:
         hand_over(json.dumps(done.to_plain()), "the files are there")
 
 
-def _page(job: live.LiveJob, near: float, asked: str | None) -> live.LivePage | None:
+def _page(source: str, shade: live.Shade, asked: str | None) -> live.LivePage | None:
     if asked is None:
         return None
     host, _, port = asked.rpartition(":")
     if not port.isdecimal():
         raise click.UsageError(f"--page {asked}: write it as PORT or HOST:PORT")
-    shade = live.Shade(job.settings, near)
-    return live.LivePage(job.source, shade, host=host or "127.0.0.1", port=int(port))
+    return live.LivePage(source, shade, host=host or "127.0.0.1", port=int(port))
 
 
 def _outputs(
-    settings: RenderSettings, places: dict[str, Any], movie: dict[str, Any], near: float
+    settings: RenderSettings, places: dict[str, Any], movie: dict[str, Any], shade: live.Shade
 ) -> Iterator[live.LiveOutput]:
-    shade = live.Shade(settings, near)
     if places["output"]:
         yield live.exr_output(places["output"], settings)
     if places["npy"]:
@@ -161,17 +163,6 @@ def _outputs(
     if places["movie"]:
         beside = bool(movie["side_by_side"])
         yield live.movie_output(places["movie"], shade, movie["rate"], side_by_side=beside)
-
-
-def _names_of_limits() -> tuple[str, ...]:
-    return (
-        "every_frame",
-        "max_frames",
-        "duration_seconds",
-        "reconnect_seconds",
-        "keep_state_seconds",
-        "timeout_seconds",
-    )
 
 
 def _line(now: live.LiveStatus) -> str:

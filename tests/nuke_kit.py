@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import runpy
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,10 +76,3 @@ def _forget() -> None:
         n for n in sys.modules if n.split(".")[0] in ("nuke", "flashdepth_nuke", "flashdepth_host")
     ]:
         del sys.modules[name]
-
-
-def copy_plates(folder: Path, shared: Path) -> None:
-    """Real plates beside what a test makes of them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in shared.iterdir():
-        shutil.copy(path, folder / path.name)

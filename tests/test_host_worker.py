@@ -204,7 +204,6 @@ def test_it_goes_with_a_host_that_dies(tmp_path: Path) -> None:
     import signal
     import subprocess
 
-    told = tmp_path / "pid"
     host = (
         "import sys, time\n"
         "from pathlib import Path\n"
@@ -219,7 +218,6 @@ def test_it_goes_with_a_host_that_dies(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     pid = int(process.stdout.readline().split()[1])
-    told.write_text(str(pid))
     process.send_signal(signal.SIGKILL)
     process.wait()
     until = time.monotonic() + 20.0

@@ -71,9 +71,9 @@ class _Files(ABC):
         self._sequence = FrameSequence.parse(pattern)
         if self._sequence.suffix.lower() != suffix or not self._sequence.padding:
             raise SettingsError(f"{pattern}: name it with ####, as depth.####{suffix}")
-        if self._sequence.frames_on_disk():
+        if there := self._sequence.frames_on_disk():
             raise OutputExistsError(
-                self._sequence.path(self._sequence.frames_on_disk()[0]),
+                self._sequence.path(there[0]),
                 "is there already; a stream writes over nothing: name another place",
             )
 
