@@ -18,7 +18,7 @@ from flashdepth_vfx.model.config import (
     VitConfig,
 )
 
-PRESETS = ["s", "l", "full", "nano", "nano-lite", "nano-hybrid"]
+PRESETS = ["s", "l", "full", "nano", "nano-lite", "nano-hybrid", "nano-twin"]
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -36,6 +36,7 @@ def test_a_configuration_survives_json(name: str) -> None:
         ("nano", 32, 32),
         ("nano-lite", 32, 32),
         ("nano-hybrid", 32, 32),
+        ("nano-twin", 32, 32),
     ],
 )
 def test_sizes_accepted(name: str, multiple: int, least: int) -> None:
@@ -63,6 +64,9 @@ def test_a_hybrid_s_teacher_is_nano_and_its_student_nano_lite() -> None:
     assert (hybrid.teacher.encoder, hybrid.teacher.decoder) == (nano.encoder, nano.decoder)
     student = dataclasses.replace(hybrid, name="nano-lite", teacher=None)
     assert student == ModelConfig.preset("nano-lite")
+    twin = ModelConfig.preset("nano-twin")
+    assert twin.teacher == hybrid.teacher
+    assert dataclasses.replace(twin, name="nano", teacher=None) == nano
 
 
 def test_a_file_that_does_not_say_its_teacher_s_kind_has_a_transformer() -> None:
@@ -78,7 +82,9 @@ def test_a_file_that_does_not_say_its_teacher_s_kind_has_a_transformer() -> None
 
 
 def test_unknown_preset_lists_the_known_ones() -> None:
-    with pytest.raises(SettingsError, match=r"'xl'.*s, l, full, nano, nano-lite, nano-hybrid$"):
+    with pytest.raises(
+        SettingsError, match=r"'xl'.*s, l, full, nano, nano-lite, nano-hybrid, nano-twin$"
+    ):
         ModelConfig.preset("xl")
 
 

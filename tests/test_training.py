@@ -24,6 +24,7 @@ from training_kit import (
 
 from flashdepth_vfx.errors import Interrupted, SettingsError, WeightsError
 from flashdepth_vfx.model import FlashDepthNet, TemporalState
+from flashdepth_vfx.training import learner as learning
 from flashdepth_vfx.training import train as loop
 from flashdepth_vfx.training.checkpoint import load_checkpoint
 from flashdepth_vfx.training.data import Batch
@@ -238,7 +239,7 @@ def test_a_state_is_carried_from_chunk_to_chunk_and_to_no_other_clip(
         left.append(after)
         return predicted, after
 
-    monkeypatch.setattr(loop, "predict", seen)
+    monkeypatch.setattr(learning, "predict", seen)
     run(network(), stage_settings("stage2", steps=4), tmp_path / "run.pt")
     # two steps a clip
     assert [state is None for state in given] == [True, False] * 2

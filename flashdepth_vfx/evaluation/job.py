@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flashdepth_vfx.errors import SettingsError
+from flashdepth_vfx.settings import Upsampling
 
 __all__ = ["BASELINES", "SETS", "SETTLED_FRAME", "EvaluationJob", "Model"]
 
@@ -31,13 +32,18 @@ class Model:
     """Weights that are measured, under a `name` of their own.
 
     `weights` is a registered name or a file. `long_side_px` None is the working size that the weights name, or the
-    picture's own. `carry_state` False gives every frame to the network as if it were the first.
+    picture's own. `carry_state` False gives every frame to the network as if it were the first. Its disparity reaches
+    the picture's size by `upsampling`, or by the learned `upsampler`, a checkpoint, which sees pictures at a long
+    side of `upsampled_px`, None being the picture's own.
     """
 
     name: str
     weights: str = "nano"
     long_side_px: int | None = None
     carry_state: bool = True
+    upsampling: Upsampling = Upsampling.BILINEAR
+    upsampler: Path | None = None
+    upsampled_px: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

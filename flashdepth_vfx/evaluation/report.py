@@ -62,13 +62,17 @@ class Speed:
 
 @dataclass(frozen=True)
 class Facts:
-    """Which weights a model is: their file by name and hash, and how it was run."""
+    """Which weights a model is: their file by name and hash, and how it was run.
+
+    `upsampling` is one of `settings.Upsampling`, or "learned".
+    """
 
     model: str
     weights: str
     sha256: str
     long_side_px: int | None
     carry_state: bool
+    upsampling: str = "bilinear"
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ _HEADINGS = ("delta1", "abs-rel", "rank", "boundary F1", "TAE %", "flicker %")
 
 def report_text(report: Report) -> str:
     """Everything, for people: what was run, the tables, what is missing, the goals."""
-    models = [["", "weights", "working size", "state", "sha256"]]
+    models = [["", "weights", "working size", "state", "upsampling", "sha256"]]
     for m in report.models:
         size, state = str(m.long_side_px or "own"), "carried" if m.carry_state else "none"
-        models.append([m.model, m.weights, size, state, m.sha256[:12]])
+        models.append([m.model, m.weights, size, state, m.upsampling, m.sha256[:12]])
     lines = [["", "goal", "measured", "reached"]]
     for goal in goals(report):
         reached = "-" if goal.reached is None else "yes" if goal.reached else "no"

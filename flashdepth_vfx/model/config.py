@@ -168,7 +168,7 @@ class ModelConfig:
 
     @classmethod
     def preset(cls, name: str) -> ModelConfig:
-        """One of "s", "l", "full", "nano", "nano-lite", "nano-hybrid".
+        """One of "s", "l", "full", "nano", "nano-lite", "nano-hybrid", "nano-twin".
 
         Raises SettingsError for another name.
         """
@@ -284,6 +284,14 @@ _PRESETS = {
     "nano-hybrid": ModelConfig(
         "nano-hybrid",
         _LITE0,
+        _DECODER_S,
+        _TEMPORAL_NANO,
+        TeacherConfig(_LITE2, _DECODER_S, side_px=192),
+    ),
+    # A nano at the frame's own size, guided by one that sees what nano was trained to see.
+    "nano-twin": ModelConfig(
+        "nano-twin",
+        _LITE2,
         _DECODER_S,
         _TEMPORAL_NANO,
         TeacherConfig(_LITE2, _DECODER_S, side_px=192),

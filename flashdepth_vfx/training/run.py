@@ -13,7 +13,7 @@ import torch
 
 from flashdepth_vfx.errors import DeviceError, SettingsError, UsageError
 from flashdepth_vfx.io.atomic import make_folder
-from flashdepth_vfx.model import FlashDepthNet
+from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.training.data import Batch, batches
 from flashdepth_vfx.training.passes import require_fitting
 from flashdepth_vfx.training.ranks import Ranks, joined_ranks
@@ -29,7 +29,7 @@ from flashdepth_vfx.training.train import Report, train
 from flashdepth_vfx.weights.architecture import fit
 from flashdepth_vfx.weights.reading import SUFFIXES, read_tensors
 
-__all__ = ["StageJob", "run_stage"]
+__all__ = ["StageJob", "require_checkpoint_name", "run_stage", "training_device"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class StageJob:
 
     `checkpoint` is written as it goes, and continued from if it is there. The network is `preset`'s. It begins from
     `start`, checkpoint or weights of the stage before, or new, its encoder from the published weights `encoder` or
-    random. A hybrid's `teacher` is checkpoint or weights of the network that guides it. `device` is cpu, cuda or
+    random. A hybrid's `teacher` is checkpoint or weights of the nano that guides it. `device` is cpu, cuda or
     cuda:N; under `torchrun` each process has a GPU of its own.
     """
 
@@ -58,10 +58,8 @@ def run_stage(job: StageJob, report: Report, stop: threading.Event | None = None
     files that are not what they should be, SettingsError for a size that the network cannot take, UsageError for a
     hybrid that has no teacher and for a checkpoint whose name no later stage would read, OutputError, Interrupted.
     """
-    device = _device(job.device)
-    names = [suffix for suffix in SUFFIXES if suffix != ".safetensors"]
-    if job.checkpoint.suffix not in names:
-        raise UsageError(f"{job.checkpoint}: a checkpoint should end in {', '.join(names)}")
+    device = training_device(job.device)
+    require_checkpoint_name(job.checkpoint)
     with joined_ranks(device.type) as ranks:
         device = _of_rank(device, ranks)
         net, history = _begin(job)
@@ -77,8 +75,15 @@ def run_stage(job: StageJob, report: Report, stop: threading.Event | None = None
         )
 
 
-def _device(name: str) -> torch.device:
-    """Raises SettingsError for another name, DeviceError for a GPU that is not there."""
+def require_checkpoint_name(path: Path) -> None:
+    """Raises UsageError for one that no later stage would read."""
+    names = [suffix for suffix in SUFFIXES if suffix != ".safetensors"]
+    if path.suffix not in names:
+        raise UsageError(f"{path}: a checkpoint should end in {', '.join(names)}")
+
+
+def training_device(name: str) -> torch.device:
+    """cpu, cuda or cuda:N. Raises SettingsError for another name, DeviceError for a GPU that is not there."""
     if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
         raise SettingsError(f"training on {name}: give cpu, cuda or cuda:N")
     device = torch.device(name)
@@ -103,8 +108,10 @@ def _begin(job: StageJob) -> tuple[FlashDepthNet, list[dict[str, Any]]]:
     """The network before its first step, and its history so far."""
     seed = job.settings.data.seed
     if job.teacher is not None:
-        net = hybrid_from(job.teacher, job.encoder, seed)
-        history: list[dict[str, Any]] = [dict(hybrid_origin(job.teacher, job.encoder))]
+        is_hybrid = ModelConfig.preset(job.preset).teacher is not None
+        preset = job.preset if is_hybrid else "nano-hybrid"
+        net = hybrid_from(job.teacher, job.encoder, seed, preset)
+        history: list[dict[str, Any]] = [dict(hybrid_origin(job.teacher, job.encoder, preset))]
     else:
         net = new_network(job.preset, job.encoder, seed)
         history = [dict(origin(job.encoder))]

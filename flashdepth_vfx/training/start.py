@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from flashdepth_vfx.errors import WeightsError
+from flashdepth_vfx.errors import SettingsError, WeightsError
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.model.config import ConvConfig
 from flashdepth_vfx.model.convnet import EfficientNetLite, lite_name_from_published
@@ -28,7 +28,8 @@ _PUBLISHED = {
     "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db": 0,
     "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d": 2,
 }
-_HYBRID, _TEACHER = "nano-hybrid", "nano"
+_HYBRID, _TWIN, _TEACHER = "nano-hybrid", "nano-twin", "nano"
+_HYBRIDS = (_HYBRID, _TWIN)
 #: What a hybrid's student takes over from its teacher. Not the projections: they read another encoder's features.
 _SHARED = ("depth_head.scratch.", "mamba.")
 
@@ -52,21 +53,27 @@ def new_network(preset: str, encoder: Path | None, seed: int) -> FlashDepthNet:
     return net
 
 
-def hybrid_from(teacher: Path, encoder: Path | None, seed: int) -> FlashDepthNet:
-    """The "nano-hybrid" that starts from a trained nano.
+def hybrid_from(
+    teacher: Path, encoder: Path | None, seed: int, preset: str = _HYBRID
+) -> FlashDepthNet:
+    """A hybrid that starts from a trained nano: `preset` is "nano-hybrid" or "nano-twin".
 
     `teacher` is nano's training checkpoint or its weights file. The hybrid's teacher is that nano; its student takes
-    over the decoder and the temporal module, and `encoder` as in `new_network`. The fusion starts without effect.
+    over the decoder and the temporal module, and `encoder` as in `new_network`. A twin without one is that nano all
+    over. The fusion starts without effect.
 
-    Raises WeightsError when a file does not fit.
+    Raises SettingsError for another preset, WeightsError when a file does not fit.
     """
-    net = new_network(_HYBRID, encoder, seed)
+    if preset not in _HYBRIDS:
+        raise SettingsError(f"{preset} is no hybrid of a nano; there are: {', '.join(_HYBRIDS)}")
+    net = new_network(preset, encoder, seed)
     assert net.teacher_model is not None
     tensors = read_tensors(teacher).tensors
     trained = fit(str(teacher), ModelConfig.preset(_TEACHER), tensors, per_frame=True)
     taught = {name: trained[name] for name in net.teacher_model.state_dict()}
     net.teacher_model.load_state_dict(taught, strict=True)
-    shared = {name: tensor for name, tensor in trained.items() if name.startswith(_SHARED)}
+    taken = "" if _is_twin(preset, encoder) else _SHARED
+    shared = {name: tensor for name, tensor in trained.items() if name.startswith(taken)}
     net.load_state_dict(net.state_dict() | shared, strict=True)
     return net
 
@@ -103,13 +110,16 @@ def history_of(path: Path) -> list[dict[str, Any]]:
         raise WeightsError(f"{path}: it does not say how it was trained: {problem}") from problem
 
 
-def hybrid_origin(teacher: Path, encoder: Path | None) -> dict[str, str]:
-    """`origin` of a hybrid's student, with what its teacher began from. It is free only if both are.
+def hybrid_origin(teacher: Path, encoder: Path | None, preset: str = _HYBRID) -> dict[str, str]:
+    """`origin` of the student of a hybrid `preset`, with what its teacher began from. It is free only if both are.
 
     Raises WeightsError when a file is not there, or `teacher` is neither weights nor a training checkpoint.
     """
     said = _told_by(teacher)
-    start, license_of_teacher = origin(encoder), said.get("license", "unknown")
+    license_of_teacher = said.get("license", "unknown")
+    start = origin(encoder)
+    if _is_twin(preset, encoder):
+        start = {"encoder": said.get("base", "unknown"), "license": license_of_teacher}
     paid_use = said.get("commercial_use", "yes") == "yes"
     free = start["license"] == license_of_teacher == _FREE and paid_use
     return start | {
@@ -118,6 +128,11 @@ def hybrid_origin(teacher: Path, encoder: Path | None) -> dict[str, str]:
         "teacher_license": license_of_teacher,
         "teacher_sha256": _sha256(teacher),
     }
+
+
+def _is_twin(preset: str, encoder: Path | None) -> bool:
+    """Whether the student begins as its teacher, encoder and all."""
+    return preset == _TWIN and encoder is None
 
 
 def _told_by(path: Path) -> Mapping[str, str]:

@@ -18,8 +18,8 @@ from flashdepth_vfx.errors import Interrupted, WeightsError
 from flashdepth_vfx.model import FlashDepthNet, TemporalState
 from flashdepth_vfx.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from flashdepth_vfx.training.data import Batch
+from flashdepth_vfx.training.learner import Learner, NetworkLearner
 from flashdepth_vfx.training.losses import clip_loss
-from flashdepth_vfx.training.passes import predict, predict_frames
 from flashdepth_vfx.training.ranks import ALONE, Ranks
 from flashdepth_vfx.training.settings import TrainSettings
 
@@ -38,7 +38,7 @@ Source = Callable[[int], Iterator[Batch]]
 
 
 def train(
-    net: FlashDepthNet,
+    net: FlashDepthNet | Learner,
     settings: TrainSettings,
     source: Source,
     path: Path,
@@ -56,7 +56,8 @@ def train(
     written, by raising Interrupted. Raises WeightsError when `path` is no checkpoint of this network, stage and
     history, OutputError when it cannot be written.
     """
-    run = _Run(net, settings, device, ranks, stop or threading.Event())
+    learner = NetworkLearner(net) if isinstance(net, FlashDepthNet) else net
+    run = _Run(learner, settings, device, ranks, stop or threading.Event())
     if path.exists():
         run.resume(load_checkpoint(path), path, history)
     saved, first = run.clock, run.step
@@ -79,20 +80,19 @@ class _Run:
 
     def __init__(
         self,
-        net: FlashDepthNet,
+        learner: Learner,
         settings: TrainSettings,
         device: torch.device,
         ranks: Ranks,
         stop: threading.Event,
     ) -> None:
-        self.net, self.settings, self.device, self.ranks = net, settings, device, ranks
+        self.learner, self.net = learner, learner.module
+        self.settings, self.device, self.ranks = settings, device, ranks
         self._stop = stop
         self.step, self.seconds_before, self.began = 0, 0.0, time.monotonic()
-        # two calls, since the checker knows no `to` with both
-        net.to(device)
-        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = _optimizer(net, settings)
-        self.trained = [p for p in net.parameters() if p.requires_grad]
+        learner.begin(device)
+        self.optimizer = _optimizer(learner, settings)
+        self.trained = [p for p in self.net.parameters() if p.requires_grad]
         self.state: TemporalState | None = None
         #: the clock of all ranks together, and whether one of them was told to stop: what one decides, all decide
         self.clock, self.stopping = 0.0, False
@@ -133,7 +133,7 @@ class _Run:
         rate = _rate(self.step, self.progress, self.settings)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * rate
-        _set_modes(self.net, self.settings)
+        self.learner.set_modes(self.settings)
         loss, terms = clip_loss(
             self._predicted(batch), batch.disparity_100_per_m, self.settings.loss
         )
@@ -151,12 +151,9 @@ class _Run:
             report(self._line(rate))
 
     def _predicted(self, batch: Batch) -> Tensor:
-        compiled = self.settings.compiled
+        before = None if batch.fresh else self.state
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            if not self.settings.temporal:
-                return predict_frames(self.net, batch.rgb, compiled)
-            before = None if batch.fresh or self.state is None else self.state
-            predicted, state = predict(self.net, batch.rgb, before, compiled)
+            predicted, state = self.learner.predict(batch.rgb, before, self.settings)
         self.state = None if state is None else state.detach()
         return predicted
 
@@ -207,7 +204,7 @@ class _Run:
             "frames_seen": self._frames_of(self.step),
         }
         return Checkpoint(
-            self.net.config.to_dict(),
+            self.learner.config,
             self.net.state_dict(),
             self.optimizer.state_dict(),
             self.step,
@@ -220,35 +217,18 @@ def _silent(line: dict[str, Any]) -> None:
     """What the ranks after the first say."""
 
 
-def _optimizer(net: FlashDepthNet, settings: TrainSettings) -> torch.optim.AdamW:
+def _optimizer(learner: Learner, settings: TrainSettings) -> torch.optim.AdamW:
     """AdamW with one rate for each part; decay on matrices only. A part whose rate is 0 is left as it is."""
-    rates: list[tuple[nn.Module, float]] = [
-        (net.pretrained, settings.encoder_rate),
-        (net.depth_head, settings.decoder_rate),
-        (net.mamba, settings.temporal_rate),
-    ]
-    if net.teacher_model is not None and net.hybrid_fusion is not None:
-        # the teacher has learned: it only guides
-        rates += [(net.teacher_model, 0.0), (net.hybrid_fusion, settings.decoder_rate)]
     groups = []
-    for module, rate in rates:
+    for module, rate in learner.rates(settings):
         module.requires_grad_(rate > 0.0)
         parameters = [p for p in module.parameters() if p.requires_grad]
         for matrices, decay in ((True, settings.weight_decay), (False, 0.0)):
             chosen = [p for p in parameters if (p.ndim > 1) is matrices]
             if chosen:
                 groups.append({"params": chosen, "peak": rate, "lr": rate, "weight_decay": decay})
-    on_gpu = next(net.parameters()).is_cuda
+    on_gpu = next(learner.module.parameters()).is_cuda
     return torch.optim.AdamW(groups, betas=_BETAS, fused=on_gpu)
-
-
-def _set_modes(net: FlashDepthNet, settings: TrainSettings) -> None:
-    net.train()
-    if settings.temporal or settings.fixed_norms or settings.encoder_rate == 0.0:
-        # its batch statistics are settled, and frames of a clip are too alike to move them
-        net.pretrained.eval()
-    if net.teacher_model is not None:
-        net.teacher_model.eval()
 
 
 def _rate(step: int, progress: float, settings: TrainSettings) -> float:

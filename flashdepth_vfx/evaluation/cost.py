@@ -1,0 +1,107 @@
+"""What a frame costs: the arithmetic of its convolutions and products, and the time on a device."""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from flashdepth_vfx.evaluation.contestants import Contestant
+from flashdepth_vfx.measures.predictor import Seen, canvas_of
+from flashdepth_vfx.model import FlashDepthNet, ModelConfig
+from flashdepth_vfx.preprocess import to_network
+from flashdepth_vfx.training.upsampler import LearnedUpsampler, UpsamplerConfig
+
+__all__ = ["frame_ms", "network_gflops", "side_at_cost", "upsampler_gflops"]
+
+_WARMUP, _REPEATS = 3, 20
+#: After this nothing is repeated.
+_ENOUGH_SECONDS = 5.0
+#: No working size is larger than so many times the picture.
+_LARGEST = 2
+#: So many sizes are counted, the nearest by area: what is not proportional to it is small.
+_COUNTED = 3
+
+
+@functools.lru_cache(maxsize=128)
+def network_gflops(config: ModelConfig, height: int, width: int) -> float:
+    """Of one frame of this size, in thousand millions: a multiplication and an addition are two.
+
+    Convolutions, matrix products and attention; what is done number by number (norms, activations, resizes) is not
+    counted. Nothing is computed for it.
+    """
+    with FakeTensorMode():
+        net = FlashDepthNet(config, scan="torch").eval()
+        return _gflops(net, torch.empty(1, 3, height, width))
+
+
+@functools.lru_cache(maxsize=128)
+def upsampler_gflops(config: UpsamplerConfig, height: int, width: int) -> float:
+    """Of one frame whose size in full this is, counted as a network's."""
+    with FakeTensorMode():
+        net = LearnedUpsampler(config).eval()
+        picture = torch.empty(1, 3, height, width)
+        return _gflops(net, picture, torch.empty(1, height // 2 or 1, width // 2 or 1))
+
+
+def side_at_cost(
+    config: ModelConfig, height_px: int, width_px: int, gflops: float
+) -> tuple[int, float]:
+    """The working size, a long side in pixels, at which a network's frame costs nearest to `gflops`, and its cost."""
+    sides: dict[tuple[int, int], int] = {}
+    for side in range(config.multiple, _LARGEST * max(height_px, width_px) + 1):
+        canvas = canvas_of(config, height_px, width_px, side)
+        sides.setdefault((canvas.height, canvas.width), side)
+    whole = max(sides, key=lambda size: size[0] * size[1])
+    gflops_per_px = network_gflops(config, *whole) / (whole[0] * whole[1])
+    near = sorted(sides, key=lambda size: abs(size[0] * size[1] * gflops_per_px - gflops))
+    costs = {size: network_gflops(config, *size) for size in near[:_COUNTED]}
+    best = min(costs, key=lambda size: abs(costs[size] - gflops))
+    return sides[best], costs[best]
+
+
+@torch.inference_mode()
+def frame_ms(contestant: Contestant, height_px: int, width_px: int) -> float:
+    """The median time of one frame of noise, network and upsampling, on the contestant's device.
+
+    The picture is there, at all the sizes that are asked for: resizing it is not in this. On a GPU the network is
+    played back from a recording, as the renderer does.
+    """
+    network, device = contestant.network, contestant.network.device.torch_device
+    noise = torch.rand(1, 3, height_px, width_px, generator=torch.Generator().manual_seed(0))
+    canvas = canvas_of(network.config, height_px, width_px, contestant.working_px(noise))
+    picture = noise[0].permute(1, 2, 0).contiguous().numpy()
+    seen = Seen(picture, to_network(picture, canvas.window, canvas), canvas)
+    to_plate = contestant.upsample(noise)(seen, device)
+    pixels = seen.pixels.to(device)
+
+    def frame() -> None:
+        to_plate(network.runner(pixels, None)[0][0])
+
+    return _median_ms(frame, device)
+
+
+def _gflops(net: torch.nn.Module, *given: Any) -> float:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        net(*given)
+    return float(counter.get_total_flops()) / 1e9
+
+
+def _median_ms(work: Callable[[], None], device: torch.device) -> float:
+    seconds: list[float] = []
+    for turn in range(_WARMUP + _REPEATS):
+        began = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        if turn >= _WARMUP:
+            seconds.append(time.perf_counter() - began)
+        if sum(seconds) > _ENOUGH_SECONDS:
+            break
+    return 1000.0 * statistics.median(seconds)
