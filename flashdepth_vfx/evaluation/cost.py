@@ -6,6 +6,7 @@ import functools
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,7 +19,14 @@ from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.preprocess import to_network
 from flashdepth_vfx.training.upsampler import LearnedUpsampler, UpsamplerConfig
 
-__all__ = ["frame_ms", "network_gflops", "side_at_cost", "upsampler_gflops"]
+__all__ = [
+    "EqualSizes",
+    "equal_sizes",
+    "frame_ms",
+    "network_gflops",
+    "side_at_cost",
+    "upsampler_gflops",
+]
 
 _WARMUP, _REPEATS = 3, 20
 #: After this nothing is repeated.
@@ -64,6 +72,45 @@ def side_at_cost(
     costs = {size: network_gflops(config, *size) for size in near[:_COUNTED]}
     best = min(costs, key=lambda size: abs(costs[size] - gflops))
     return sides[best], costs[best]
+
+
+@dataclass(frozen=True)
+class EqualSizes:
+    """Working sizes, long sides in pixels, at which a frame costs as much as the hybrid's does in full.
+
+    `base_px` of a network alone, `low_px` of one whose disparity is enlarged by learning. GFLOP: `base` at the first,
+    `low` at the second without what enlarges, `learned` with it.
+    """
+
+    full_px: int
+    base_px: int
+    low_px: int
+    hybrid: float
+    base: float
+    low: float
+    learned: float
+
+    @property
+    def unequal(self) -> float:
+        """The share of the hybrid's cost that another is off."""
+        return max(abs(cost / self.hybrid - 1.0) for cost in (self.base, self.learned))
+
+
+def equal_sizes(
+    hybrid: ModelConfig,
+    base: ModelConfig,
+    upsampler: UpsamplerConfig,
+    height_px: int,
+    width_px: int,
+) -> EqualSizes:
+    """For pictures of this size, which the hybrid's student and the upsampler see in full."""
+    full_px = max(height_px, width_px)
+    canvas = canvas_of(hybrid, height_px, width_px, full_px)
+    whole = network_gflops(hybrid, canvas.height, canvas.width)
+    added = upsampler_gflops(upsampler, height_px, width_px)
+    base_px, alone = side_at_cost(base, height_px, width_px, whole)
+    low_px, low = side_at_cost(base, height_px, width_px, whole - added)
+    return EqualSizes(full_px, base_px, low_px, whole, alone, low, low + added)
 
 
 @torch.inference_mode()
