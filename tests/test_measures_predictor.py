@@ -8,8 +8,11 @@ from golden import tiny
 from torch import Tensor
 
 from flashdepth_vfx.errors import SettingsError
-from flashdepth_vfx.measures.predictor import network_predictor
+from flashdepth_vfx.measures.predictor import canvas_of, network_predictor, rendered_by
+from flashdepth_vfx.preprocess import guide_of, to_network
+from flashdepth_vfx.settings import Upsampling
 from flashdepth_vfx.training.data import network_input
+from flashdepth_vfx.upsample import bilinear, guided
 
 
 def _take(frames: int, height: int = 96, width: int = 128) -> Tensor:
@@ -37,6 +40,28 @@ def test_the_state_passes_from_frame_to_frame_and_not_from_take_to_take() -> Non
     torch.testing.assert_close(alone(take), single)
     torch.testing.assert_close(single[0], found[0])
     assert float((single[1:] - found[1:]).abs().max()) > 1e-4
+
+
+def test_disparity_comes_to_the_picture_s_size_as_the_renderer_brings_it() -> None:
+    net, take = tiny.net("nano"), _take(2, 192, 256)
+    # an edge that the network cannot but see
+    take[..., 128:] = 0.05
+    how = rendered_by(Upsampling.GUIDED)
+    found = network_predictor(net, 128, carry_state=False, upsample=how)(take)
+    canvas = canvas_of(net.config, 192, 256, 128)
+    assert (canvas.height, canvas.width) == (96, 128)
+    for picture, disparity in zip(take, found, strict=True):
+        plate = picture.permute(1, 2, 0).contiguous().numpy()
+        pixels = to_network(plate, canvas.window, canvas)
+        with torch.inference_mode():
+            small = net(pixels)[0][0]
+        guide = guide_of(plate, pixels)
+        assert torch.equal(disparity, guided(small, guide, (192, 256)))
+        assert not torch.equal(disparity, bilinear(small, (192, 256)))
+    soft = network_predictor(net, 128, carry_state=False)(take)
+    again = network_predictor(net, 128, False, rendered_by(Upsampling.BILINEAR))(take)
+    assert torch.equal(soft, again)
+    assert not torch.equal(soft, found)
 
 
 @pytest.mark.parametrize(

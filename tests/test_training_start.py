@@ -172,6 +172,25 @@ def test_a_new_hybrid_does_not_hear_its_teacher_yet(tmp_path: Path) -> None:
     assert torch.equal(before, after)
 
 
+def test_a_new_twin_is_its_nano_all_over(tmp_path: Path) -> None:
+    nano = trained_nano().eval()
+    write(nano, tmp_path / "nano.pt", origin(None))
+    twin = hybrid_from(tmp_path / "nano.pt", None, 4, "nano-twin").eval()
+    frame = tiny.frame(64, 96)
+    with torch.inference_mode():
+        assert torch.equal(twin(frame)[0], nano(frame)[0])
+    # with eyes of its own it says whose they are, and else whose it took
+    published_file("nano-twin", tmp_path / "lite2.pth")
+    own = hybrid_from(tmp_path / "nano.pt", tmp_path / "lite2.pth", 4, "nano-twin")
+    stem = "pretrained.stem.conv.weight"
+    assert not torch.equal(own.get_parameter(stem), nano.get_parameter(stem))
+    assert hybrid_origin(_SHIPPED, None, "nano-twin")["encoder"].startswith("EfficientNet-Lite2")
+    assert hybrid_origin(_SHIPPED, tmp_path / "lite2.pth", "nano-twin")["license"] == "unknown"
+    assert hybrid_origin(_SHIPPED, None)["encoder"] == "random"
+    with pytest.raises(SettingsError, match="full is no hybrid of a nano"):
+        hybrid_from(tmp_path / "nano.pt", None, 4, "full")
+
+
 def test_the_shipped_nano_can_teach() -> None:
     net = hybrid_from(_SHIPPED, None, seed=0)
     assert net.teacher_model is not None
