@@ -6,8 +6,9 @@
 Counts the hybrid's frame, chooses the working sizes that cost as much, trains the hybrid, the base and the learned
 upsampling on the same pictures from the same weights, measures all of them, prints the tables and writes JSON
 (`benchmarks/results/baselines.json` unless `--json` says another file). With `--runs` its checkpoints are kept, and
-the same command goes on from them: it trains what was cut off, and measures again. `--table` prints a result as Markdown and measures nothing. Without options
-it is a trial of a few steps at a small size, which shows that everything runs. See docs/baselines.md.
+the same command goes on from them: it trains what was cut off, and measures again. `--table` prints a result as
+Markdown and measures nothing. Without a GPU or options it is a trial of a few steps at a small size, which shows that
+everything runs. See docs/baselines.md.
 """
 
 from __future__ import annotations
