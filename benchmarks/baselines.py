@@ -100,6 +100,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--upsampler-width", type=int, default=16)
     parser.add_argument("--clips", type=int, help="made clips to measure on")
     parser.add_argument("--frames", type=int, help="frames of each")
+    parser.add_argument("--sheets", type=int, help="made clips that get sheets")
     parser.add_argument("--clips-per-level", type=int, default=1)
     parser.add_argument("--data", type=Path, help="what `flashdepth evaluate --fetch` brought")
     parser.add_argument("--sets", nargs="+", default=("made", "levels", "photos"), choices=SETS)
@@ -109,10 +110,11 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--table", type=Path, metavar="JSON", help="print a result as Markdown")
     asked = parser.parse_args(arguments)
     on_gpu = asked.device != "cpu"
-    whole = {"width_px": 768, "height_px": 448, "batch": 32, "clips": 8, "frames": 4}
-    trial = {"width_px": 128, "height_px": 96, "batch": 1, "clips": 1, "frames": 2}
+    whole = {"width_px": 768, "height_px": 448, "batch": 32, "clips": 8, "frames": 4, "sheets": 1}
+    trial = {"width_px": 128, "height_px": 96, "batch": 1, "clips": 1, "frames": 2, "sheets": 0}
     for name, value in (whole if on_gpu else trial).items():
-        setattr(asked, name, getattr(asked, name) or value)
+        if getattr(asked, name) is None:
+            setattr(asked, name, value)
     if asked.minutes is None and asked.steps is None:
         asked.minutes, asked.steps = (2.0, None) if on_gpu else (None, 2)
     return asked
@@ -203,7 +205,7 @@ def evaluation_job(asked: argparse.Namespace, sizes: EqualSizes, runs: Path) -> 
         clips_per_level=asked.clips_per_level,
         height_px=asked.height_px,
         width_px=asked.width_px,
-        sheets=1,
+        sheets=asked.sheets,
         device=asked.device,
     )
 

@@ -29,8 +29,9 @@ from flashdepth_vfx.training.upsampler import LearnedUpsampler, UpsamplerConfig
 NANO, TWIN = ModelConfig.preset("nano"), ModelConfig.preset("nano-twin")
 
 
-def test_the_cost_of_an_upsampler_is_that_of_its_convolutions_by_hand() -> None:
-    height, width, c = 32, 48, 8
+@pytest.mark.parametrize("c", [4, 8])
+def test_the_cost_of_an_upsampler_is_that_of_its_convolutions_by_hand(c: int) -> None:
+    height, width = 32, 48
 
     def convolution(taps: int, before: int, after: int, shrunk: int) -> int:
         return 2 * taps * before * after * (height // shrunk) * (width // shrunk)

@@ -54,10 +54,9 @@ class LearnedUpsampler(nn.Module):
         super().__init__()
         self.config = config
         widths = [config.width << level for level in range(config.levels)]
-        self.down = nn.ModuleList(
-            _convolutions(before, after, stride=1 if before == 4 else 2)
-            for before, after in zip([4, *widths], widths, strict=False)
-        )
+        # the picture, and the disparity enlarged
+        self.down = nn.ModuleList([_convolutions(3 + 1, config.width, stride=1)])
+        self.down.extend(_convolutions(width, 2 * width, stride=2) for width in widths[:-1])
         self.narrow = nn.ModuleList(nn.Conv2d(2 * width, width, 1) for width in widths[:-1])
         self.up = nn.ModuleList(_convolutions(2 * width, width, stride=1) for width in widths[:-1])
         self.last = nn.Conv2d(config.width, 1, 1)
