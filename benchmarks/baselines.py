@@ -136,13 +136,10 @@ def train(asked: argparse.Namespace, sizes: EqualSizes, runs: Path) -> int:
     _, start = locate(asked.weights)
     hybrid, base, learned = (runs / f"{name}.pt" for name in ("hybrid", "base", "learned"))
     first = settings_for(asked, asked.steps, asked.minutes)
-    run_stage(
-        StageJob(hybrid, first, asked.hybrid, asked.encoder, teacher=start, device=asked.device),
-        log,
-    )
+    teach(StageJob(hybrid, first, asked.hybrid, asked.encoder, teacher=start, device=asked.device))
     taught = load_checkpoint(hybrid)
     equal = settings_for(asked, taught.step, None)
-    run_stage(StageJob(base, equal, start=start, device=asked.device), log)
+    teach(StageJob(base, equal, start=start, device=asked.device))
     alone = dataclasses.replace(
         equal, temporal=False, encoder_rate=0.0, decoder_rate=UPSAMPLER_RATE
     )
@@ -150,9 +147,14 @@ def train(asked: argparse.Namespace, sizes: EqualSizes, runs: Path) -> int:
     train_upsampler(
         UpsamplerJob(learned, alone, sizes.low_px, asked.weights, config, asked.device), log
     )
-    for path in (hybrid, base):
-        export_weights(load_checkpoint(path), path.with_suffix(".safetensors"))
     return int(taught.history[-1]["frames_seen"])
+
+
+def teach(job: StageJob) -> None:
+    """A network, and write its weights beside the checkpoint where that has changed."""
+    weights = job.checkpoint.with_suffix(".safetensors")
+    if run_stage(job, log) or not weights.exists():
+        export_weights(load_checkpoint(job.checkpoint), weights)
 
 
 def settings_for(
