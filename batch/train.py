@@ -1,11 +1,9 @@
-"""`flashdepth train`: stage1, stage2, fine-tune, export, blend, preview."""
+"""`flashdepth train`: stage1, stage2, paper, fine-tune, export, blend, preview."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,10 @@ import flashdepth_vfx
 
 from .debug import debug_option
 from .signals import stop_on_signals
-from .streams import say, silence
+from .streams import say
 from .train_options import data_options, run_options
+from .train_paper import command as paper
+from .train_paper import write_line
 
 __all__ = ["command"]
 
@@ -31,6 +31,7 @@ Examples:
   flashdepth train export two.pt mine.safetensors
   flashdepth train blend one.pt two.pt mine.safetensors --share 0.75
   flashdepth train fine-tune --data FOLDER -o ours.safetensors
+  flashdepth train paper stage1-s checkpoint=s.pt encoder=depth_anything_v2_vits.pth data.root=sets/
 
 \b
 On several GPUs of one machine:
@@ -96,7 +97,7 @@ def _run(checkpoint: Path, temporal: bool, options: dict[str, Any]) -> None:
     )
     job = training.StageJob(checkpoint, settings, **begin)
     with stop_on_signals() as stop:
-        if training.run_stage(job, _write_line, stop) == 0:
+        if training.run_stage(job, write_line, stop) == 0:
             say(f"{checkpoint} had ended before: a later end, by --steps or --minutes, goes on")
 
 
@@ -117,9 +118,7 @@ _long_side_option = click.option(
 def export(checkpoint: Path, weights: Path, long_side_px: int | None) -> None:
     """CHECKPOINT as a WEIGHTS file in half precision, with its history and licence."""
     training = flashdepth_vfx.training
-    _write_line(
-        training.export_weights(training.load_checkpoint(checkpoint), weights, long_side_px)
-    )
+    write_line(training.export_weights(training.load_checkpoint(checkpoint), weights, long_side_px))
 
 
 @command.command(
@@ -134,7 +133,7 @@ def export(checkpoint: Path, weights: Path, long_side_px: int | None) -> None:
 @debug_option
 def blend(one: Path, two: Path, weights: Path, share: float, long_side_px: int | None) -> None:
     """WEIGHTS between ONE and TWO, which was trained on from it: accuracy against steadiness."""
-    _write_line(flashdepth_vfx.training.blend_weights(one, two, share, weights, long_side_px))
+    write_line(flashdepth_vfx.training.blend_weights(one, two, share, weights, long_side_px))
 
 
 @command.command(
@@ -157,9 +156,4 @@ def preview(picture: Path, first: int, count: int, flicker: float) -> None:
     click.echo(picture)
 
 
-def _write_line(line: dict[str, Any]) -> None:
-    """A log that nobody reads any more is no failed training."""
-    try:
-        click.echo(json.dumps(line))
-    except OSError:
-        silence(sys.stdout)
+command.add_command(paper)

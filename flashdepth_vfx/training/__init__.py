@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from flashdepth_vfx.training.finetune import FineTuneSettings as FineTuneSettings
     from flashdepth_vfx.training.finetune import fine_tune as fine_tune
     from flashdepth_vfx.training.losses import LossWeights as LossWeights
+    from flashdepth_vfx.training.paper.config import read_config as read_config
+    from flashdepth_vfx.training.paper.config import shipped_text as shipped_text
+    from flashdepth_vfx.training.paper.run import train_paper as train_paper
     from flashdepth_vfx.training.preview import draw_preview as draw_preview
     from flashdepth_vfx.training.run import StageJob as StageJob
     from flashdepth_vfx.training.run import run_stage as run_stage
@@ -43,7 +46,10 @@ _HOME = {
     "export_weights": "export",
     "fine_tune": "finetune",
     "load_checkpoint": "checkpoint",
+    "read_config": "paper.config",
     "run_stage": "run",
+    "shipped_text": "paper.config",
+    "train_paper": "paper.run",
 }
 
 __all__ = sorted(_HOME)

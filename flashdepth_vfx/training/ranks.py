@@ -1,6 +1,7 @@
 """Several processes that train one network: which one this is, and the sums over all of them.
 
-Gradients are averaged by hand, once a step, in one tensor: the network is small, and this way it is never wrapped.
+Gradients are averaged by hand, once a step, and the network is never wrapped: training runs parts of it, and not its
+`forward`. What sending them beside the backward pass would save is measured by `benchmarks/paper_training.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from torch import Tensor
 
 __all__ = ["ALONE", "Ranks", "joined_ranks"]
 
+#: So many values are sent at once: a copy of 340 million gradients would be 1.4 GB more.
+_BUCKET = 1 << 25
+
 
 @dataclass(frozen=True)
 class Ranks:
@@ -28,16 +32,22 @@ class Ranks:
         """Replace each tensor by its mean over all ranks, in place; all are of one type and device."""
         if self.count == 1:
             return
-        several = list(tensors)
-        if not several:
-            return
+        several: list[Tensor] = []
+        for tensor in tensors:
+            several.append(tensor)
+            if sum(t.numel() for t in several) >= _BUCKET:
+                self._average_(several)
+                several = []
+        if several:
+            self._average_(several)
+
+    def _average_(self, several: list[Tensor]) -> None:
         flat = torch.cat([tensor.flatten() for tensor in several])
         dist.all_reduce(flat)
         flat /= self.count
-        start = 0
-        for tensor in several:
-            tensor.copy_(flat[start : start + tensor.numel()].view_as(tensor))
-            start += tensor.numel()
+        parts = torch.split(flat, [tensor.numel() for tensor in several])
+        for tensor, part in zip(several, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
 
 
 ALONE = Ranks(0, 1)

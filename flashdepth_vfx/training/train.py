@@ -19,19 +19,21 @@ from flashdepth_vfx.model import FlashDepthNet, TemporalState
 from flashdepth_vfx.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from flashdepth_vfx.training.data import Batch
 from flashdepth_vfx.training.losses import clip_loss
+from flashdepth_vfx.training.optimizer import new_optimizer, rate_at, set_modes
 from flashdepth_vfx.training.passes import predict, predict_frames
 from flashdepth_vfx.training.ranks import ALONE, Ranks
 from flashdepth_vfx.training.settings import TrainSettings
 
-__all__ = ["Report", "Source", "train"]
+__all__ = ["Report", "Show", "Source", "train"]
 
-_BETAS = (0.9, 0.99)
-_CLIP_NORM = 1.0
 #: What the settings say of a group of parameters, whatever a checkpoint was written with.
 _TOLD = ("peak", "weight_decay")
 
 Report = Callable[[dict[str, Any]], None]
 """Takes one line of the log, as plain values."""
+
+Show = Callable[[int, Batch, Tensor], None]
+"""Takes a step, its batch, and the disparity `(B, T, H, W)` in 100/m that it was given."""
 
 Source = Callable[[int], Iterator[Batch]]
 """The batches of a step and of all after it, without end: the same ones whenever it is asked."""
@@ -47,14 +49,15 @@ def train(
     report: Report,
     ranks: Ranks = ALONE,
     stop: threading.Event | None = None,
+    show: Show | None = None,
 ) -> int:
     """Train `net` in place and return how many steps were taken: none where the end was reached before.
 
     The checkpoint `path` is written as it goes, and continued from if it is there, at the rates of `settings`.
-    `history` are `start.origin` and the records of the stages before this one. Of several ranks the first writes
-    and reports; all end with the same network. Setting `stop` ends it where the next clip begins, with the checkpoint
-    written, by raising Interrupted. Raises WeightsError when `path` is no checkpoint of this network, stage and
-    history, OutputError when it cannot be written.
+    `history` are `start.origin` and the records of the stages before this one. Of several ranks the first writes,
+    reports and shows (every `settings.sample_every` steps); all end with the same network. Setting `stop` ends it
+    where the next clip begins, with the checkpoint written, by raising Interrupted. Raises WeightsError when `path`
+    is no checkpoint of this network, stage and history, OutputError when it cannot be written.
     """
     run = _Run(net, settings, device, ranks, stop or threading.Event())
     if path.exists():
@@ -67,7 +70,10 @@ def train(
             saved = run.clock
             if run.stopping:
                 raise Interrupted(f"stopped after step {run.step}; {path} goes on from there")
-        run.take_step(batch, report if ranks.rank == 0 else _silent)
+        predicted = run.take_step(batch, report if ranks.rank == 0 else _silent)
+        every = settings.sample_every
+        if show is not None and ranks.rank == 0 and every and run.step % every == 0:
+            show(run.step, batch, predicted)
         if run.progress >= 1.0:
             run.save(path, history)
             break
@@ -91,7 +97,7 @@ class _Run:
         # two calls, since the checker knows no `to` with both
         net.to(device)
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = _optimizer(net, settings)
+        self.optimizer = new_optimizer(net, settings)
         self.trained = [p for p in net.parameters() if p.requires_grad]
         self.state: TemporalState | None = None
         #: the clock of all ranks together, and whether one of them was told to stop: what one decides, all decide
@@ -129,19 +135,20 @@ class _Run:
         by_clock = self.clock / (60.0 * minutes) if minutes is not None else 0.0
         return max(by_step, by_clock)
 
-    def take_step(self, batch: Batch, report: Report) -> None:
-        rate = _rate(self.step, self.progress, self.settings)
+    def take_step(self, batch: Batch, report: Report) -> Tensor:
+        rate = rate_at(self.step, self.progress, self.settings)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * rate
-        _set_modes(self.net, self.settings)
-        loss, terms = clip_loss(
-            self._predicted(batch), batch.disparity_100_per_m, self.settings.loss
-        )
+        set_modes(self.net, self.settings)
+        predicted = self._predicted(batch)
+        loss, terms = clip_loss(predicted, batch.disparity_100_per_m, self.settings.loss)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.step += 1
         self._agree()
-        norm = nn.utils.clip_grad_norm_(self.trained, _CLIP_NORM)
+        # infinity shortens nothing, and tells the norm
+        longest = self.settings.optimizer.clip_norm or math.inf
+        norm = nn.utils.clip_grad_norm_(self.trained, longest)
         if bool(norm.isfinite()):
             self.optimizer.step()
         else:
@@ -149,6 +156,7 @@ class _Run:
         self.recent.append(terms | {"gradient_norm": norm.detach()})
         if self.step % self.settings.log_every == 0 or self.progress >= 1.0:
             report(self._line(rate))
+        return predicted.detach()
 
     def _predicted(self, batch: Batch) -> Tensor:
         compiled = self.settings.compiled
@@ -156,7 +164,9 @@ class _Run:
             if not self.settings.temporal:
                 return predict_frames(self.net, batch.rgb, compiled)
             before = None if batch.fresh or self.state is None else self.state
-            predicted, state = predict(self.net, batch.rgb, before, compiled)
+            predicted, state = predict(
+                self.net, batch.rgb, before, compiled, self.settings.piece_frames
+            )
         self.state = None if state is None else state.detach()
         return predicted
 
@@ -218,41 +228,3 @@ class _Run:
 
 def _silent(line: dict[str, Any]) -> None:
     """What the ranks after the first say."""
-
-
-def _optimizer(net: FlashDepthNet, settings: TrainSettings) -> torch.optim.AdamW:
-    """AdamW with one rate for each part; decay on matrices only. A part whose rate is 0 is left as it is."""
-    rates: list[tuple[nn.Module, float]] = [
-        (net.pretrained, settings.encoder_rate),
-        (net.depth_head, settings.decoder_rate),
-        (net.mamba, settings.temporal_rate),
-    ]
-    if net.teacher_model is not None and net.hybrid_fusion is not None:
-        # the teacher has learned: it only guides
-        rates += [(net.teacher_model, 0.0), (net.hybrid_fusion, settings.decoder_rate)]
-    groups = []
-    for module, rate in rates:
-        module.requires_grad_(rate > 0.0)
-        parameters = [p for p in module.parameters() if p.requires_grad]
-        for matrices, decay in ((True, settings.weight_decay), (False, 0.0)):
-            chosen = [p for p in parameters if (p.ndim > 1) is matrices]
-            if chosen:
-                groups.append({"params": chosen, "peak": rate, "lr": rate, "weight_decay": decay})
-    on_gpu = next(net.parameters()).is_cuda
-    return torch.optim.AdamW(groups, betas=_BETAS, fused=on_gpu)
-
-
-def _set_modes(net: FlashDepthNet, settings: TrainSettings) -> None:
-    net.train()
-    if settings.temporal or settings.fixed_norms or settings.encoder_rate == 0.0:
-        # its batch statistics are settled, and frames of a clip are too alike to move them
-        net.pretrained.eval()
-    if net.teacher_model is not None:
-        net.teacher_model.eval()
-
-
-def _rate(step: int, progress: float, settings: TrainSettings) -> float:
-    """Linear warm-up, then half a cosine."""
-    warm = min(1.0, (step + 1) / settings.warmup_steps)
-    fall = 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
-    return warm * (settings.last_rate + (1.0 - settings.last_rate) * fall)
