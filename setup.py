@@ -68,6 +68,8 @@ setup(
         "otio": ["opentimelineio>=0.17"],
         # Reads cameras of `convert --camera FILE.usd`.
         "usd": ["usd-core>=24.11"],
+        # Reads the disparities of the data set Spring.
+        "datasets": ["h5py>=3.11"],
         # openjd-cli runs the jobs of Open Job Description that are written. Unpinned, pip takes an empty 0.0.0.
         # Nuke's and Houdini's type stubs hold the tests' fakes of them; nkparser reads the node's text.
         "test": [

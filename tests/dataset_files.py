@@ -26,10 +26,16 @@ def codes(path: Path, values: ArrayLike) -> Path:
     return _image(path, np.asarray(values, np.uint16)[..., None])
 
 
+def codes8(path: Path, values: ArrayLike) -> Path:
+    """A PNG of one channel of 8 bits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return _image(path, np.asarray(values, np.uint8)[..., None])
+
+
 def _image(path: Path, pixels: NDArray[Any]) -> Path:
     height, width, channels = pixels.shape
-    # JPEG by what it holds: one set calls raw numbers .JPG, and no library guesses by name here
-    output = OpenImageIO.ImageOutput.create(path.suffix.lower().lstrip("."))
+    output = OpenImageIO.ImageOutput.create(str(path))
+    assert output is not None, OpenImageIO.geterror()
     spec = OpenImageIO.ImageSpec(width, height, channels, str(pixels.dtype))
     assert output.open(str(path), spec), output.geterror()
     assert output.write_image(np.ascontiguousarray(pixels)), output.geterror()
@@ -76,4 +82,31 @@ def mvs_synth(root: Path, scene: str = "0000", frames: int = 3, depth: Any = Non
         camera[:3, 3] = (10.0, 20.0, 30.0 + number)
         said = {"f_x": 1156.5, "f_y": 1157.5, "c_x": 960.0, "c_y": 540.0}
         as_json(folder / "poses" / f"{name}.json", {**said, "extrinsic": camera.tolist()})
+    return folder
+
+
+def sintel(
+    root: Path,
+    scene: str = "alley_1",
+    frames: int = 2,
+    depth: Any = None,
+    step_m: float = 0.0,
+    archives: tuple[str, str, str] = ("", "", ""),
+) -> Path:
+    """One film of Sintel below `root`, whose camera moves by `step_m` to the right in each frame."""
+    folder = root / "sintel"
+    clean, depths, cameras = (folder / archive / "training" for archive in archives)
+    values = grid(fill=2.0) if depth is None else np.asarray(depth, np.float32)
+    height, width = values.shape
+    head = np.float32(202021.25).tobytes()
+    for number in range(1, frames + 1):
+        name = f"frame_{number:04d}"
+        picture(clean / "clean" / scene / f"{name}.png", height, width)
+        size = np.array([width, height], "<i4").tobytes()
+        written(depths / "depth" / scene / f"{name}.dpt", head + size + values.tobytes())
+        lens = np.array([[100.0, 0, (width - 1) / 2], [0, 100, (height - 1) / 2], [0, 0, 1]])
+        camera = np.eye(4)[:3]
+        camera[0, 3] = -step_m * (number - 1)
+        content = head + lens.tobytes() + camera.tobytes()
+        written(cameras / "camdata_left" / scene / f"{name}.cam", content)
     return folder

@@ -7,12 +7,27 @@ from pathlib import Path
 
 from flashdepth_vfx.errors import UsageError
 from flashdepth_vfx.training.datasets.contract import VideoDepthDataset
+from flashdepth_vfx.training.datasets.dynamic_replica import DynamicReplica
+from flashdepth_vfx.training.datasets.eth3d import Eth3d
 from flashdepth_vfx.training.datasets.folders import FolderDataset, folders_in
 from flashdepth_vfx.training.datasets.mvs_synth import MvsSynth
+from flashdepth_vfx.training.datasets.pointodyssey import PointOdyssey
+from flashdepth_vfx.training.datasets.sintel import Sintel
+from flashdepth_vfx.training.datasets.spring import Spring
+from flashdepth_vfx.training.datasets.tartanair import TartanAir
+from flashdepth_vfx.training.datasets.unreal4k import UnrealStereo4K
+from flashdepth_vfx.training.datasets.urbansyn import UrbanSyn
+from flashdepth_vfx.training.datasets.waymo import Waymo
 
 __all__ = ["DATASETS", "TESTED_ON", "TRAINED_ON", "find_datasets", "open_dataset"]
 
-_READERS: dict[str, type[FolderDataset]] = {reader.name: reader for reader in (MvsSynth,)}
+_READERS: dict[str, type[FolderDataset]] = {
+    reader.name: reader
+    for reader in (
+        *(MvsSynth, Spring, TartanAir, PointOdyssey, DynamicReplica),
+        *(Eth3d, Sintel, Waymo, UnrealStereo4K, UrbanSyn),
+    )
+}
 
 TRAINED_ON = ("mvs-synth", "spring", "tartanair", "pointodyssey", "dynamic-replica")
 """What the paper's models are trained on; the second stage on the first two alone."""
@@ -24,18 +39,20 @@ DATASETS = tuple(_READERS)
 """The names that `open_dataset` takes."""
 
 
-def open_dataset(name: str, root: Path, *, held_out: bool = False) -> VideoDepthDataset:
+def open_dataset(
+    name: str, root: Path, *, held_out: bool = False, cameras: bool = True
+) -> VideoDepthDataset:
     """The set `name`, in `root` or in a folder of it.
 
-    `held_out` opens the scenes that training never sees. Raises `UsageError` for a name that is none, and where the
-    set is not there.
+    `held_out` opens the scenes that training never sees. Without `cameras` samples have none, and their files, some
+    of which are large, are not read. Raises `UsageError` for a name that is none, and where the set is not there.
     """
     if name not in _READERS:
         raise UsageError(f"there is no data set '{name}'; known are {', '.join(DATASETS)}")
     for place in _places(root):
         folder = _READERS[name].find(place)
         if folder is not None:
-            return _READERS[name](folder, held_out=held_out)
+            return _READERS[name](folder, held_out=held_out, cameras=cameras)
     raise UsageError(f"{root}: {name} is not in it, nor in a folder of it; see docs/datasets.md")
 
 

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from flashdepth_vfx.training.channels import choose_depth_channel
 
 __all__ = [
     "UNREADABLE",
-    "numbers",
+    "line_of",
     "read_array",
     "read_codes",
     "read_depth_exr",
@@ -69,7 +70,7 @@ def read_depth_exr(path: Path) -> FloatArray:
     return _plate(path, (channel,))[..., 0]
 
 
-def read_array(path: Path) -> NDArray[np.generic]:
+def read_array(path: Path) -> NDArray[Any]:
     """A numpy file's array. Raises `PlateError`."""
     with reading(path):
         found = np.load(path, allow_pickle=False)
@@ -78,9 +79,16 @@ def read_array(path: Path) -> NDArray[np.generic]:
         return found
 
 
-def numbers(text: str) -> list[float]:
-    """The numbers of a line of text. Raises `ValueError`."""
-    return [float(word) for word in text.split()]
+def line_of(path: Path, line: int, count: int) -> list[float]:
+    """The `count` numbers of a text file's line, from 0. Raises `PlateError`."""
+    with reading(path):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if not 0 <= line < len(lines):
+            raise ValueError(f"it has {len(lines)} lines, and no line {line + 1}")
+        found = [float(word) for word in lines[line].split()]
+        if len(found) != count:
+            raise ValueError(f"line {line + 1} has {len(found)} numbers, not {count}")
+        return found
 
 
 def _plate(path: Path, channels: tuple[str, ...] | None = None) -> FloatArray:

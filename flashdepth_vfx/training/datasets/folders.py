@@ -36,7 +36,7 @@ class FolderDataset(ABC):
     """A set whose scenes are folders: `VideoDepthDataset`, for readers to say what is theirs.
 
     `folder` is where the set lies, as `find` gives it. `held_out` opens the scenes that training never sees in the
-    place of the others.
+    place of the others. Without `cameras` their files are not looked at.
     """
 
     name: str
@@ -46,9 +46,10 @@ class FolderDataset(ABC):
     held_out_scenes: frozenset[str] = frozenset()
     skipped_scenes: frozenset[str] = frozenset()
 
-    def __init__(self, folder: Path, *, held_out: bool = False) -> None:
+    def __init__(self, folder: Path, *, held_out: bool = False, cameras: bool = True) -> None:
         self.folder = folder
         self.held_out = held_out
+        self.cameras = cameras
 
     @classmethod
     @abstractmethod
@@ -91,7 +92,7 @@ class FolderDataset(ABC):
             raise CorruptPlateError(
                 depth, f"it is {_size(disparity)}, its picture {_size(rgb)}; copy both again"
             )
-        intrinsics, pose = self.camera(scene.name, number)
+        intrinsics, pose = self.camera(scene.name, number) if self.cameras else (None, None)
         return DepthSample(np.clip(rgb, 0.0, 1.0), disparity, intrinsics, pose)
 
     @cached_property

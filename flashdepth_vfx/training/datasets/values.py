@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from flashdepth_vfx.plate import FloatArray, MaskArray
 from flashdepth_vfx.training.datasets.contract import INVALID, Matrix
 
-__all__ = ["inverse_depth", "pinhole", "world_from_camera"]
+__all__ = ["inverse_depth", "pinhole", "pose_of_quaternion", "world_from_camera"]
 
 
 def inverse_depth(
@@ -45,4 +45,22 @@ def world_from_camera(camera_from_world: Matrix, unit_m: float = 1.0) -> Matrix:
     if np.linalg.det(pose[:3, :3]) < 0.0:
         pose[1] *= -1.0
     pose[:3, 3] *= unit_m
+    return pose
+
+
+def pose_of_quaternion(
+    tx: float, ty: float, tz: float, qx: float, qy: float, qz: float, qw: float
+) -> Matrix:
+    """`(4, 4)` of a place and a turn, whatever the quaternion's length. Raises `ValueError` for one without any."""
+    length = float(np.linalg.norm((qx, qy, qz, qw)))
+    if not length > 0.0:
+        raise ValueError("a quaternion of no length is no turn")
+    x, y, z, w = (part / length for part in (qx, qy, qz, qw))
+    pose = np.eye(4)
+    pose[:3, :3] = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    pose[:3, 3] = (tx, ty, tz)
     return pose
