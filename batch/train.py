@@ -1,4 +1,4 @@
-"""`flashdepth train`: stage1, stage2, fine-tune, export, blend, preview."""
+"""`flashdepth train`: stage1, stage2, fine-tune, export, blend, preview, check-data."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ Examples:
   flashdepth train export two.pt mine.safetensors
   flashdepth train blend one.pt two.pt mine.safetensors --share 0.75
   flashdepth train fine-tune --data FOLDER -o ours.safetensors
+  flashdepth train check-data FOLDER
 
 \b
 On several GPUs of one machine:
@@ -42,16 +43,19 @@ A run that was cut off goes on from its checkpoint when the same command is give
 """
 
 
+_APART = {"check-data": ".train_check_data", "fine-tune": ".train_finetune"}
+
+
 class _Commands(click.Group):
-    """Fine-tuning has a module of its own, imported when it is named."""
+    """Some have a module of their own, imported when they are named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), "fine-tune"]
+        return [*super().list_commands(ctx), *_APART]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name != "fine-tune":
+        if cmd_name not in _APART:
             return super().get_command(ctx, cmd_name)
-        module = importlib.import_module(".train_finetune", __package__)
+        module = importlib.import_module(_APART[cmd_name], __package__)
         found: click.Command = module.command
         return found
 
