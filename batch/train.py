@@ -1,4 +1,4 @@
-"""`flashdepth train`: stage1, stage2, paper, fine-tune, export, blend, preview."""
+"""`flashdepth train`: stage1, stage2, paper, fine-tune, export, blend, preview, check-data."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ import flashdepth_vfx
 
 from .debug import debug_option
 from .signals import stop_on_signals
-from .streams import say
+from .streams import say, write_line
 from .train_options import data_options, run_options
-from .train_paper import command as paper
-from .train_paper import write_line
 
 __all__ = ["command"]
 
@@ -32,6 +30,7 @@ Examples:
   flashdepth train blend one.pt two.pt mine.safetensors --share 0.75
   flashdepth train fine-tune --data FOLDER -o ours.safetensors
   flashdepth train paper stage1-s checkpoint=s.pt encoder=depth_anything_v2_vits.pth data.root=sets/
+  flashdepth train check-data FOLDER
 
 \b
 On several GPUs of one machine:
@@ -43,16 +42,23 @@ A run that was cut off goes on from its checkpoint when the same command is give
 """
 
 
+_APART = {
+    "check-data": ".train_check_data",
+    "fine-tune": ".train_finetune",
+    "paper": ".train_paper",
+}
+
+
 class _Commands(click.Group):
-    """Fine-tuning has a module of its own, imported when it is named."""
+    """Some have a module of their own, imported when they are named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), "fine-tune"]
+        return [*super().list_commands(ctx), *_APART]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name != "fine-tune":
+        if cmd_name not in _APART:
             return super().get_command(ctx, cmd_name)
-        module = importlib.import_module(".train_finetune", __package__)
+        module = importlib.import_module(_APART[cmd_name], __package__)
         found: click.Command = module.command
         return found
 
@@ -154,6 +160,3 @@ def preview(picture: Path, first: int, count: int, flicker: float) -> None:
     """A contact sheet of made scenes as PICTURE: each as its camera saw it, above its depth."""
     flashdepth_vfx.training.draw_preview(picture, first, count, flicker)
     click.echo(picture)
-
-
-command.add_command(paper)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import Any
-
 import click
 
 import flashdepth_vfx
 
 from .debug import debug_option
 from .signals import stop_on_signals
-from .streams import say, silence
+from .streams import say, write_line
 
 __all__ = ["command"]
 
@@ -50,11 +46,3 @@ def command(config: str, changes: tuple[str, ...], show: bool) -> None:
     with stop_on_signals() as stop:
         if training.train_paper(config, changes, write_line, stop) == 0:
             say(f"{config} had ended before: a later end, by train.steps, goes on")
-
-
-def write_line(line: dict[str, Any]) -> None:
-    """A log that nobody reads any more is no failed training."""
-    try:
-        click.echo(json.dumps(line))
-    except OSError:
-        silence(sys.stdout)

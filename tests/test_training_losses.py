@@ -13,6 +13,7 @@ from flashdepth_vfx.training.losses import (
     absolute_loss,
     clip_loss,
     gradient_loss,
+    l1_loss,
     normalised,
     ratio_loss,
     shape_loss,
@@ -251,3 +252,14 @@ def test_every_known_pixel_is_pulled_towards_its_truth() -> None:
     torch.autograd.backward(loss)
     assert predicted.grad is not None
     assert float(predicted.grad[1, 2, 3, 4]) > 0.0
+
+
+def test_l1_by_hand_counts_the_sky_and_not_what_is_unknown() -> None:
+    predicted, target = row(3.0, 4.0, 9.0, 2.0), row(1.0, 0.0, -1.0, 2.5)
+    assert float(l1_loss(predicted, target, target >= 0)) == pytest.approx((2.0 + 4.0 + 0.5) / 3)
+    alone = LossWeights(shape=0.0, gradient=0.0, absolute=0.0, ratio=0.0, l1=2.0)
+    loss, terms = clip_loss(predicted, target, alone)
+    assert set(terms) == {"loss", "l1"}
+    assert float(loss) == pytest.approx(2.0 * float(terms["l1"]))
+    nothing = row(-1.0, -1.0, -1.0, -1.0)
+    assert float(clip_loss(predicted, nothing, alone)[0]) == 0.0

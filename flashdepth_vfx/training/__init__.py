@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from flashdepth_vfx.training.blend import blend_weights as blend_weights
     from flashdepth_vfx.training.checkpoint import load_checkpoint as load_checkpoint
     from flashdepth_vfx.training.data import DataSettings as DataSettings
+    from flashdepth_vfx.training.datasets import DATASETS as DATASETS
+    from flashdepth_vfx.training.datasets import DatasetReport as DatasetReport
+    from flashdepth_vfx.training.datasets import check_data as check_data
     from flashdepth_vfx.training.export import export_weights as export_weights
     from flashdepth_vfx.training.finetune import FineTuneResult as FineTuneResult
     from flashdepth_vfx.training.finetune import FineTuneSettings as FineTuneSettings
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
     from flashdepth_vfx.training.studio import check_shots as check_shots
 
 _HOME = {
+    "DATASETS": "datasets",
     "DataSettings": "data",
+    "DatasetReport": "datasets",
     "ErrorRow": "studio",
     "FineTuneResult": "finetune",
     "FineTuneSettings": "finetune",
@@ -41,6 +46,7 @@ _HOME = {
     "StudioReading": "studio",
     "TrainSettings": "settings",
     "blend_weights": "blend",
+    "check_data": "datasets",
     "check_shots": "studio",
     "draw_preview": "preview",
     "export_weights": "export",

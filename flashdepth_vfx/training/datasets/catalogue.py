@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flashdepth_vfx.errors import UsageError
 from flashdepth_vfx.training.datasets.contract import VideoDepthDataset
@@ -11,6 +12,7 @@ from flashdepth_vfx.training.datasets.dynamic_replica import DynamicReplica
 from flashdepth_vfx.training.datasets.eth3d import Eth3d
 from flashdepth_vfx.training.datasets.folders import FolderDataset, folders_in
 from flashdepth_vfx.training.datasets.mvs_synth import MvsSynth
+from flashdepth_vfx.training.datasets.names import DATASETS, STUDIO
 from flashdepth_vfx.training.datasets.pointodyssey import PointOdyssey
 from flashdepth_vfx.training.datasets.sintel import Sintel
 from flashdepth_vfx.training.datasets.spring import Spring
@@ -19,7 +21,10 @@ from flashdepth_vfx.training.datasets.unreal4k import UnrealStereo4K
 from flashdepth_vfx.training.datasets.urbansyn import UrbanSyn
 from flashdepth_vfx.training.datasets.waymo import Waymo
 
-__all__ = ["DATASETS", "TESTED_ON", "TRAINED_ON", "find_datasets", "open_dataset"]
+if TYPE_CHECKING:
+    from flashdepth_vfx.training.studio.dataset import StudioRenders
+
+__all__ = ["find_datasets", "open_dataset"]
 
 _READERS: dict[str, type[FolderDataset]] = {
     reader.name: reader
@@ -28,15 +33,6 @@ _READERS: dict[str, type[FolderDataset]] = {
         *(Eth3d, Sintel, Waymo, UnrealStereo4K, UrbanSyn),
     )
 }
-
-TRAINED_ON = ("mvs-synth", "spring", "tartanair", "pointodyssey", "dynamic-replica")
-"""What the paper's models are trained on; the second stage on the first two alone."""
-
-TESTED_ON = ("eth3d", "sintel", "waymo", "unreal4k", "urbansyn")
-"""What the paper's tables are of."""
-
-DATASETS = tuple(_READERS)
-"""The names that `open_dataset` takes."""
 
 
 def open_dataset(
@@ -47,12 +43,13 @@ def open_dataset(
     `held_out` opens the scenes that training never sees. Without `cameras` samples have none, and their files, some
     of which are large, are not read. Raises `UsageError` for a name that is none, and where the set is not there.
     """
-    if name not in _READERS:
+    if name not in DATASETS:
         raise UsageError(f"there is no data set '{name}'; known are {', '.join(DATASETS)}")
+    reader = _reader(name)
     for place in _places(root):
-        folder = _READERS[name].find(place)
+        folder = reader.find(place)
         if folder is not None:
-            return _READERS[name](folder, held_out=held_out, cameras=cameras)
+            return reader(folder, held_out=held_out, cameras=cameras)
     raise UsageError(f"{root}: {name} is not in it, nor in a folder of it; see docs/datasets.md")
 
 
@@ -61,7 +58,16 @@ def find_datasets(root: Path) -> list[str]:
     if not root.is_dir():
         raise UsageError(f"{root}: no such folder")
     places = list(_places(root))
-    return [n for n in DATASETS if any(_READERS[n].find(place) is not None for place in places)]
+    return [n for n in DATASETS if any(_reader(n).find(place) is not None for place in places)]
+
+
+def _reader(name: str) -> type[FolderDataset] | type[StudioRenders]:
+    if name != STUDIO:
+        return _READERS[name]
+    # it takes colour and torch, which the others need not wait for
+    from flashdepth_vfx.training.studio.dataset import StudioRenders
+
+    return StudioRenders
 
 
 def _places(root: Path) -> Iterator[Path]:

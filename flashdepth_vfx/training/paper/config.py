@@ -19,7 +19,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -27,6 +27,8 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import msgspec
 
 from flashdepth_vfx.errors import SettingsError, UsageError
+from flashdepth_vfx.model import ModelConfig
+from flashdepth_vfx.training.datasets import DATASETS
 from flashdepth_vfx.training.losses import LossWeights
 from flashdepth_vfx.training.paper.sets import SetOfStage, SetsSettings
 from flashdepth_vfx.training.run import StageJob
@@ -81,27 +83,38 @@ def read_config(config: str, changes: Sequence[str] = ()) -> StageJob:
         _put(table, change)
     told = dict(table)
     data, train = _table(told, "data"), _table(told, "train")
+    places = _built(_Places, _taken(data, _names(_Places)), config, "data", _names(SetsSettings))
+    # a name that nobody knows is told before one that is missing
+    settings = _settings(config, places, data, train)
     top = _built(_Top, told, config, "")
     if top.encoder is None and top.start is None:
         raise SettingsError(
             f"{config}: it does not say what to begin from: give encoder=FILE, encoder={RANDOM} or start=FILE"
         )
-    named = {f.name for f in dataclasses.fields(_Places)}
-    places = _built(_Places, _taken(data, named), config, "data", _names(SetsSettings))
-    sets = tuple(SetOfStage(name, stride) for name, stride in places.strides.items())
-    settings = _built(
-        TrainSettings, train, config, "train",
-        given={
-            "data": _built(SetsSettings, data, config, "data", named, given={"sets": sets}),
-            "loss": _built(LossWeights, _table(train, "loss"), config, "train.loss"),
-            "optimizer": _built(OptimizerSettings, _table(train, "optimizer"), config, "train.optimizer"),
-        },
-    )  # fmt: skip
-    encoder = None if top.encoder in (None, RANDOM) else Path(str(top.encoder))
     return StageJob(
-        top.checkpoint, settings, top.network, encoder, top.start, top.teacher, _roots(config, places),
-        top.device,
-    )  # fmt: skip
+        checkpoint=top.checkpoint,
+        settings=settings,
+        preset=ModelConfig.preset(top.network),
+        encoder=None if top.encoder in (None, RANDOM) else Path(str(top.encoder)),
+        start=top.start,
+        teacher=top.teacher,
+        roots=_roots(config, places),
+        device=top.device,
+    )
+
+
+def _settings(
+    config: str, places: _Places, data: dict[str, Any], train: dict[str, Any]
+) -> TrainSettings:
+    """Of the parts [data], without its places, and [train]."""
+    sets = tuple(SetOfStage(name, stride) for name, stride in places.strides.items())
+    loss, optimizer = _table(train, "train.loss"), _table(train, "train.optimizer")
+    parts = {
+        "data": _built(SetsSettings, data, config, "data", _names(_Places), {"sets": sets}),
+        "loss": _built(LossWeights, loss, config, "train.loss"),
+        "optimizer": _built(OptimizerSettings, optimizer, config, "train.optimizer"),
+    }
+    return _built(TrainSettings, train, config, "train", given=parts)
 
 
 def _read(config: str) -> dict[str, Any]:
@@ -150,11 +163,11 @@ def _put(table: dict[str, Any], change: str) -> None:
         table[last] = text
 
 
-def _table(table: dict[str, Any], name: str) -> dict[str, Any]:
-    """The part under a name, taken out; empty where there is none."""
-    part = table.pop(name, {})
+def _table(table: dict[str, Any], way: str) -> dict[str, Any]:
+    """The part under the last name of `way`, taken out; empty where there is none."""
+    part = table.pop(way.rpartition(".")[2], {})
     if not isinstance(part, dict):
-        raise SettingsError(f"{name} is {part!r}; it is a part of the file, written [{name}]")
+        raise SettingsError(f"{way} is {part!r}; it is a part of the file, written [{way}]")
     return dict(part)
 
 
@@ -179,11 +192,7 @@ def _built(
     dots = f"{where}." if where else ""
     fields = {f.name: f for f in dataclasses.fields(kind) if f.name not in given}  # type: ignore[arg-type]
     for name in table:
-        if name not in fields:
-            close = difflib.get_close_matches(name, sorted({*fields, *beside}), 1, 0.0)
-            raise SettingsError(
-                f"{config}: nobody knows {dots}{name}; the nearest is {dots}{close[0]}"
-            )
+        _require_known(name, {*fields, *beside}, config, where)
     hints = get_type_hints(kind)
     values = {
         name: _value(value, hints[name], config, dots + name) for name, value in table.items()
@@ -207,15 +216,21 @@ def _value(value: Any, hint: Any, config: str, name: str) -> Any:
 
 def _roots(config: str, places: _Places) -> dict[str, Path]:
     """Where each set lies: at its own place, or below the one for all."""
+    for name in places.strides:
+        _require_known(name, DATASETS, config, "data.strides")
+    for name in places.roots:
+        _require_known(name, places.strides, config, "data.roots")
     roots = {}
     for name in places.strides:
         root = places.roots.get(name, places.root)
         if root is None:
             raise SettingsError(f"{config}: where {name} lies is missing; give data.root=FOLDER")
         roots[name] = root
-    strange = [name for name in places.roots if name not in places.strides]
-    if strange:
-        raise SettingsError(
-            f"{config}: data.roots.{strange[0]}: no set of data.strides is called so"
-        )
     return roots
+
+
+def _require_known(name: str, known: Collection[str], config: str, where: str) -> None:
+    if name not in known:
+        dots = f"{where}." if where else ""
+        close = difflib.get_close_matches(name, sorted(known), 1, 0.0) or ["none"]
+        raise SettingsError(f"{config}: nobody knows {dots}{name}; the nearest is {dots}{close[0]}")

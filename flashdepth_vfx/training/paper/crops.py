@@ -73,8 +73,8 @@ def cut_picture(rgb: FloatArray, crop: Crop) -> FloatArray:
 def cut_inverse_depth(inverse: FloatArray, crop: Crop) -> FloatArray:
     """`(H, W)` in 1/m to `(h, w)`; 0 is sky, below 0 invalid.
 
-    A pixel is invalid (-1) if more than half of its area is, else sky (0) if half of the rest is, else the mean of the
-    surfaces in it by their areas.
+    A pixel is invalid (-1) if more than half of its area is, else sky (0) if half of the rest is, else the mean of
+    the surfaces in it by their areas.
     """
     rows = slice(crop.top, crop.top + crop.height)
     columns = slice(crop.left, crop.left + crop.width)

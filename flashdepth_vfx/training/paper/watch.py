@@ -96,7 +96,7 @@ def _row(label: str, rgb: Tensor, truth: Tensor, predicted: Tensor) -> list[tupl
     low, high = scale_of(known)
     return [
         (label, plate),
-        (f"truth, to {high:.3g}", coloured(known, low, high)),
+        (f"truth, from {100.0 / high:.2g} m", coloured(known, low, high)),
         ("prediction", coloured(given, low, high)),
     ]
 
