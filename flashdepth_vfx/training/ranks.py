@@ -6,6 +6,7 @@ Gradients are averaged by hand, once a step, and the network is never wrapped: t
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from flashdepth_vfx.errors import DeviceError
 
 __all__ = ["ALONE", "Ranks", "joined_ranks"]
 
@@ -41,6 +44,24 @@ class Ranks:
         if several:
             self._average_(several)
 
+    def require_same(self, tensors: Iterable[Tensor]) -> str:
+        """A fingerprint of all bits of these float32 tensors, the same on every rank.
+
+        Raises DeviceError where it is not: the ranks train several networks, and none of them is the one asked for.
+        """
+        sums = torch.stack([_bits(tensor) for tensor in tensors])
+        if self.count > 1:
+            least, most = sums.clone(), sums.clone()
+            dist.all_reduce(least, dist.ReduceOp.MIN)
+            dist.all_reduce(most, dist.ReduceOp.MAX)
+            unlike = int((least != most).sum())
+            if unlike:
+                raise DeviceError(
+                    f"{unlike} of {len(sums)} tensors differ from rank to rank: go on from the last checkpoint, "
+                    "and look at the GPUs and what joins them"
+                )
+        return hashlib.sha256(sums.cpu().numpy().tobytes()).hexdigest()[:16]
+
     def _average_(self, several: list[Tensor]) -> None:
         flat = torch.cat([tensor.flatten() for tensor in several])
         dist.all_reduce(flat)
@@ -48,6 +69,13 @@ class Ranks:
         parts = torch.split(flat, [tensor.numel() for tensor in several])
         for tensor, part in zip(several, parts, strict=True):
             tensor.copy_(part.view_as(tensor))
+
+
+def _bits(tensor: Tensor) -> Tensor:
+    """The sum of its bits as whole numbers, each by its place: no order of adding changes it."""
+    whole = tensor.detach().contiguous().view(torch.int32).flatten().to(torch.int64)
+    place = torch.arange(1, len(whole) + 1, device=tensor.device)
+    return (whole * place).sum()
 
 
 ALONE = Ranks(0, 1)

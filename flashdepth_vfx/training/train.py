@@ -57,7 +57,8 @@ def train(
     `history` are `start.origin` and the records of the stages before this one. Of several ranks the first writes,
     reports and shows (every `settings.sample_every` steps); all end with the same network. Setting `stop` ends it
     where the next clip begins, with the checkpoint written, by raising Interrupted. Raises WeightsError when `path`
-    is no checkpoint of this network, stage and history, OutputError when it cannot be written.
+    is no checkpoint of this network, stage and history, OutputError when it cannot be written, DeviceError when the
+    ranks no longer have one network.
     """
     run = _Run(net, settings, device, ranks, stop or threading.Event())
     if path.exists():
@@ -195,6 +196,8 @@ class _Run:
             "rate": round(rate, 5),
             "skipped": self.skipped,
         }
+        if self.device.type == "cuda":
+            line["peak_gib"] = round(torch.cuda.max_memory_allocated(self.device) / 2**30, 2)
         self.logged, self.recent = now, []
         return line | {name: round(mean, 5) for name, mean in means.items()}
 
@@ -205,15 +208,17 @@ class _Run:
     def save(self, path: Path, history: list[dict[str, Any]]) -> None:
         # batch statistics are each rank's own until here
         self.ranks.average_(b for b in self.net.buffers() if b.is_floating_point())
+        fingerprint = self.ranks.require_same(self.net.parameters())
         if self.ranks.rank == 0:
-            save_checkpoint(self._checkpoint(history), path)
+            save_checkpoint(self._checkpoint(history, fingerprint), path)
 
-    def _checkpoint(self, history: list[dict[str, Any]]) -> Checkpoint:
+    def _checkpoint(self, history: list[dict[str, Any]], fingerprint: str) -> Checkpoint:
         record = {
             "settings": json.loads(json.dumps(dataclasses.asdict(self.settings))),
             "steps": self.step,
             "seconds": round(self.seconds(), 1),
             "ranks": self.ranks.count,
+            "fingerprint": fingerprint,
             "frames_seen": self._frames_of(self.step),
         }
         return Checkpoint(
