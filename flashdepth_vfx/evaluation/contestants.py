@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from flashdepth_vfx.evaluation.job import BASELINES, EvaluationJob, Model
+from flashdepth_vfx.evaluation.job import BASELINES, Model
 from flashdepth_vfx.evaluation.report import Facts
 from flashdepth_vfx.measures.baselines import constant, vertical_ramp
 from flashdepth_vfx.measures.clip import Predictor
@@ -46,11 +46,9 @@ class Contestant:
         return self.facts.long_side_px or max(rgb.shape[-2:])
 
 
-def open_model(model: Model, job: EvaluationJob) -> Contestant:
+def open_model(model: Model, device: str, accept_license: tuple[str, ...]) -> Contestant:
     """Load its weights. Raises `LicenseError`, `WeightsError`, `DeviceError`."""
-    settings = RenderSettings(
-        weights=model.weights, accept_license=job.accept_license, device=job.device
-    )
+    settings = RenderSettings(weights=model.weights, accept_license=accept_license, device=device)
     return Contestant(model, Networks().open(settings))
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from flashdepth_vfx.errors import SettingsError
 from flashdepth_vfx.measures.clip import Predictor
 from flashdepth_vfx.model import FlashDepthNet, TemporalState
 from flashdepth_vfx.plate import Window
-from flashdepth_vfx.preprocess import plan_canvas, to_network, to_plate
+from flashdepth_vfx.preprocess import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    plan_canvas,
+    to_network,
+    to_plate,
+)
 from flashdepth_vfx.settings import Upsampling
 
-__all__ = ["network_predictor"]
+__all__ = ["network_predictor", "predict_frame"]
 
 
 def network_predictor(net: FlashDepthNet, long_side_px: int, carry_state: bool = True) -> Predictor:
@@ -32,6 +39,24 @@ def network_predictor(net: FlashDepthNet, long_side_px: int, carry_state: bool =
         return _predicted(net, rgb, long_side_px, carry_state)
 
     return predict
+
+
+def predict_frame(
+    net: FlashDepthNet, rgb: Tensor, size: tuple[int, int], state: TemporalState | None
+) -> tuple[Tensor, TemporalState]:
+    """One frame as the published evaluation sees it: `(3, H, W)` in [0, 1] squeezed to `size` (rows, columns).
+
+    Cubic and without a filter, each side by itself. Returns disparity at that size, where the network is, and the
+    state after the frame. Raises `ValueError` for a size that the network does not take.
+    """
+    there = next(net.parameters()).device
+    with torch.inference_mode():
+        seen = F.interpolate(rgb[None].float().to(there), size, mode="bicubic").clamp(0.0, 1.0)
+        mean, deviation = (
+            seen.new_tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD)
+        )
+        disparity, after = net((seen - mean) / deviation, state)
+    return disparity[0].float(), after
 
 
 def _predicted(net: FlashDepthNet, rgb: Tensor, long_side_px: int, carry_state: bool) -> Tensor:
