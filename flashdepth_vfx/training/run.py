@@ -92,7 +92,9 @@ def _source(job: StageJob, device: torch.device, ranks: Ranks, report: Report) -
     homeless = [one.name for one in data.sets if one.name not in job.roots]
     if homeless:
         raise UsageError(f"{homeless[0]}: where it lies is not said")
-    sets = {one.name: open_dataset(one.name, job.roots[one.name]) for one in data.sets}
+    sets = {
+        one.name: open_dataset(one.name, job.roots[one.name], cameras=False) for one in data.sets
+    }
     seen: set[str] = set()
 
     def unread(fault: Fault) -> None:
