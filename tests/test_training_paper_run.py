@@ -139,6 +139,8 @@ def test_a_hybrid_without_its_two_networks_is_refused(
     told = paper_kit.changes(root, tmp_path / "full.pt")
     with pytest.raises(UsageError, match="two networks"):
         trained("full", told, teacher=stages["l"])
+    with pytest.raises(UsageError, match="teacher=FILE"):
+        trained("full", told)
     with pytest.raises(WeightsError, match=r"s\.pt: not weights of this teacher"):
         trained("full", told, start=stages["s"], teacher=stages["s"])
 
@@ -206,3 +208,13 @@ def test_weights_say_which_sets_they_were_trained_on(
     bound.history[0]["license"] = "CC-BY-NC-4.0"
     assert export_weights(bound, tmp_path / "s.safetensors")["commercial_use"] == "no"
     assert str(tmp_path.parent) not in said["provenance"], "no paths"
+
+
+def test_a_whole_hybrid_is_trained_on_from_where_another_training_left_it(
+    root: Path, stages: dict[str, Any], tmp_path: Path
+) -> None:
+    told = paper_kit.changes(root, tmp_path / "on.pt", **{"train.steps": 1})
+    (line,) = trained("full", told, start=stages["full"])
+    assert line["step"] == 1
+    history = load_checkpoint(tmp_path / "on.pt").history
+    assert [stage["steps"] for stage in history[1:]] == [40, 40, 1]

@@ -43,8 +43,8 @@ class StageJob:
     `checkpoint` is written as it goes, and continued from if it is there. The network is `preset`'s, or a
     configuration. It begins from `start`, checkpoint or weights of the stage before, or new, from the published
     weights `encoder` or random. A hybrid's `teacher` is checkpoint or weights of the network that guides it; where it
-    is a transformer, `start` is the network without it. `roots` says where each data set lies. `device` is cpu, cuda
-    or cuda:N; under `torchrun` each process has a GPU of its own.
+    is a transformer, `start` beside it is the student, and without it the whole hybrid. `roots` says where each data
+    set lies. `device` is cpu, cuda or cuda:N; under `torchrun` each process has a GPU of its own.
     """
 
     checkpoint: Path
@@ -63,9 +63,10 @@ def run_stage(
     """Run it to its end, and return how many steps that took. `report`, `stop` and `show` are `train`'s.
 
     Under `torchrun` all its processes train one network, each on its own scenes or clips. A file of a data set that
-    cannot be read is reported once, by the rank that met it. Raises DeviceError, WeightsError for
-    files that are not what they should be, SettingsError for a size that the network cannot take, UsageError for a
-    hybrid that has no teacher and for a checkpoint whose name no later stage would read, OutputError, Interrupted.
+    cannot be read is reported once, by the rank that met it. Raises DeviceError, WeightsError for files that are not
+    what they should be, SettingsError for a size that the network cannot take, UsageError for a hybrid that has no
+    teacher, a data set that is not there and a checkpoint whose name no later stage would read, PlateError for a set
+    of which nothing can be read, OutputError, Interrupted.
     """
     device = _device(job.device)
     names = [suffix for suffix in SUFFIXES if suffix != ".safetensors"]
@@ -87,8 +88,7 @@ def _source(job: StageJob, device: torch.device, ranks: Ranks, report: Report) -
     data = job.settings.data
     if isinstance(data, DataSettings):
         return lambda step: batches(data, step, device, ranks.rank, ranks.count)
-    if not isinstance(data, SetsSettings):
-        raise SettingsError(f"{type(data).__name__}: neither made scenes nor data sets")
+    assert isinstance(data, SetsSettings)
     homeless = [one.name for one in data.sets if one.name not in job.roots]
     if homeless:
         raise UsageError(f"{homeless[0]}: where it lies is not said")
@@ -131,11 +131,11 @@ def _begin(job: StageJob) -> tuple[FlashDepthNet, list[dict[str, Any]]]:
     """The network before its first step, and its history so far."""
     seed = job.settings.data.seed
     config = ModelConfig.preset(job.preset) if isinstance(job.preset, str) else job.preset
-    if config.teacher is not None and isinstance(config.teacher.encoder, VitConfig):
-        if job.start is None or job.teacher is None:
+    hybrid = config.teacher is not None and isinstance(config.teacher.encoder, VitConfig)
+    if hybrid and job.teacher is not None:
+        if job.start is None:
             raise UsageError(
-                f"{config.name} begins from two networks: name the one without a teacher (start) and the "
-                "teacher (teacher)"
+                f"{config.name} begins from two networks: name the student too (start)"
             )
         return guided_by(config, job.start, job.teacher, seed)
     if job.teacher is not None:
@@ -145,7 +145,9 @@ def _begin(job: StageJob) -> tuple[FlashDepthNet, list[dict[str, Any]]]:
         net = new_network(config, job.encoder, seed)
         history = [dict(origin(job.encoder))]
         if net.teacher_model is not None and job.start is None:
-            raise UsageError(f"{config.name} is guided by another network: name it (--teacher)")
+            raise UsageError(
+                f"{config.name} is guided by another network: name it (--teacher, or teacher=FILE)"
+            )
     if job.start is not None:
         tensors = read_tensors(job.start).tensors
         net.load_state_dict(fit(str(job.start), net.config, tensors, per_frame=False))

@@ -10,7 +10,6 @@ from itertools import count
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from flashdepth_vfx.errors import PlateError, SettingsError, UsageError
@@ -90,19 +89,18 @@ def set_batches(
     """
     clips = _Clips(settings, datasets, rank, ranks)
     items = loaded(clips, first_step, settings.workers, _AHEAD)
-    for _, step in read_ahead(count(), lambda _: next(items), workers=1, ahead=2):
+
+    def load(_number: int) -> tuple[_Step, Batch]:
+        step = next(items)
+        rgb, inverse = (torch.from_numpy(a).to(device) for a in (step.rgb, step.inverse))
+        return step, Batch(rgb.float().div_(255.0).movedim(-1, -3), inverse * 100.0)
+
+    for _, (step, batch) in read_ahead(count(), load, workers=1, ahead=2):
         for fault in step.faults:
             unread(fault)
         if step.spoiled is not None:
             raise PlateError(step.spoiled.path, step.spoiled.reason)
-        yield Batch(
-            _to(step.rgb, device).to(torch.float32).div_(255.0).movedim(-1, -3),
-            _to(step.inverse, device) * 100.0,
-        )
-
-
-def _to(array: NDArray[np.generic], device: torch.device) -> Tensor:
-    return torch.from_numpy(array).to(device)
+        yield batch
 
 
 @dataclass(frozen=True)
