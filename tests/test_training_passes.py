@@ -137,14 +137,6 @@ def test_in_pieces_gradients_are_the_same_and_less_is_held(kind: str, piece_fram
     assert held_of_pieces < 0.5 * held
 
 
-def test_a_gradient_flows_through_the_state_to_the_first_frame(net: FlashDepthNet) -> None:
-    clip = rgb(batch=1).requires_grad_(True)
-    for piece_frames in (None, 1):
-        disparity, _ = predict(net, clip, piece_frames=piece_frames)
-        (gradient,) = torch.autograd.grad(disparity[:, -1].sum(), clip)
-        assert all(float(frame.abs().max()) > 0.0 for frame in gradient[0])
-
-
 def test_under_autocast_disparity_is_float32_and_its_head_too(net: FlashDepthNet) -> None:
     seen = []
     for name in ("output_conv1", "output_conv2"):
