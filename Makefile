@@ -57,7 +57,7 @@ bench: $(INSTALLED)
 
 $(INSTALLED): setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,evaluation,usd]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,evaluation,usd,datasets]'
 	touch $@
 
 $(MOVIE): | $(INSTALLED)

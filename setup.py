@@ -38,7 +38,7 @@ setup(
         *(f"flashdepth_plugins.{name}" for name in PLUGINS),
     ],
     package_data={
-        "flashdepth_vfx": ["py.typed", "data/*.json", "data/*.safetensors"],
+        "flashdepth_vfx": ["py.typed", "data/*.json", "data/*.safetensors", "data/paper/*.toml"],
         **{f"flashdepth_plugins.{name}": ["**/*"] for name in PLUGINS},
     },
     entry_points={"console_scripts": ["flashdepth = flashdepth_batch.main:run"]},
@@ -62,10 +62,14 @@ setup(
         "mamba": ["mamba-ssm>=2.2; sys_platform == 'linux'"],
         # Draws the game levels of `flashdepth evaluate`. It needs EGL too: on Debian, libegl1 and libgl1-mesa-dri.
         "evaluation": ["moderngl>=5.12"],
+        # Curves and sample pictures of `flashdepth train paper`; without it the log and the PNG files are the same.
+        "training": ["tensorboard>=2.21"],
         # Reads edits of `--cuts FILE.otio`, of older schemas too; without it plain JSON is read.
         "otio": ["opentimelineio>=0.17"],
         # Reads cameras of `convert --camera FILE.usd`.
         "usd": ["usd-core>=24.11"],
+        # Reads the disparities of the data set Spring.
+        "datasets": ["h5py>=3.11"],
         # openjd-cli runs the jobs of Open Job Description that are written. Unpinned, pip takes an empty 0.0.0.
         # Nuke's and Houdini's type stubs hold the tests' fakes of them; nkparser reads the node's text.
         "test": [
@@ -75,6 +79,7 @@ setup(
             "openjd-cli==0.8.0",
             "pytest>=8",
             "pytest-xdist>=3.6",
+            "tensorboard>=2.21",
             "types-houdini==21.0.512.3",
             "types-nuke==13.2.8.0",
             "vermin==1.9.2",

@@ -13,6 +13,14 @@ import click
 import flashdepth_vfx
 
 from .debug import debug_option
+from .evaluate_published import (
+    evaluate_sets,
+    published_options,
+    require_of_the_paper,
+    require_our_own,
+    sets_of_the_paper,
+    take_published,
+)
 from .status import open_status
 from .streams import say, silence
 
@@ -25,6 +33,8 @@ Examples:
   flashdepth evaluate --data evaluation_data --weights mine.safetensors --weights nano -o evaluation
   flashdepth evaluate --only made,flicker --clips 8 --per-frame alone=nano -o quick
   flashdepth evaluate --data evaluation_data --only photos --long-side-px 320 --long-side-px 512 -o sizes
+  flashdepth evaluate --data SINTEL --weights full --accept-license full --device cuda
+  flashdepth evaluate --data sets/ --set sintel --set urbansyn --weights nano -o tables
 
 \b
 All goals of a model of this package:
@@ -51,14 +61,14 @@ def _fetch(ctx: click.Context, _option: click.Parameter, folder: Path | None) ->
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    required=True,
-    help="Folder for report and sheets.",
+    help="Folder for report and sheets; of published sets none is needed.",
 )
 @click.option(
     "--data",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of levels, photographs and films; made scenes need none.",
+    help="Folder that --fetch filled, or of published data sets; made scenes need none.",
 )
+@published_options
 @click.option(
     "--fetch",
     metavar="FOLDER",
@@ -98,13 +108,24 @@ def _fetch(ctx: click.Context, _option: click.Parameter, folder: Path | None) ->
 @click.option("--device", default="cpu", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--accept-license", metavar="NAME", multiple=True, help="As for render.")
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+@click.pass_context
 @debug_option
-def command(as_json: bool, only: str | None, **given: Any) -> None:
+def command(ctx: click.Context, /, as_json: bool, only: str | None, **given: Any) -> None:
     """Measure models on made scenes, game levels, photographs and films, beside a ramp and a constant.
 
     The report goes to stdout and, with a sheet of pictures for every film, photograph and a few clips, to OUTPUT.
+
+    Where --data holds the paper's test sets, or with --set, it is the paper's table of these sets instead, beside the
+    paper's own figures.
     """
     evaluation = flashdepth_vfx.evaluation
+    published = take_published(given)
+    sets = sets_of_the_paper(published, given["data"], only)
+    if sets:
+        require_of_the_paper(ctx)
+        evaluate_sets(sets, published, _with_models(given), as_json)
+        return
+    require_our_own(ctx)
     if only is not None:
         given["sets"] = tuple(name.strip() for name in only.split(","))
     job = evaluation.EvaluationJob(**_with_models(given))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 import click
 
-__all__ = ["end_now", "hand_over", "hold_standard_streams", "say", "silence"]
+__all__ = ["end_now", "hand_over", "hold_standard_streams", "say", "silence", "write_line"]
 
 
 def hold_standard_streams() -> None:
@@ -46,6 +47,14 @@ def say(text: str) -> None:
         click.echo(" ".join(line.strip() for line in text.splitlines()), err=True)
     except OSError:
         silence(sys.stderr)
+
+
+def write_line(line: dict[str, Any]) -> None:
+    """One line of a log on stdout, as JSON. A log that nobody reads any more is no failed training."""
+    try:
+        click.echo(json.dumps(line))
+    except OSError:
+        silence(sys.stdout)
 
 
 def end_now(code: int) -> NoReturn:

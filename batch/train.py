@@ -1,11 +1,9 @@
-"""`flashdepth train`: stage1, stage2, fine-tune, export, blend, preview."""
+"""`flashdepth train`: stage1, stage2, paper, fine-tune, export, blend, preview, check-data."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import flashdepth_vfx
 
 from .debug import debug_option
 from .signals import stop_on_signals
-from .streams import say, silence
+from .streams import say, write_line
 from .train_options import data_options, run_options
 
 __all__ = ["command"]
@@ -31,6 +29,8 @@ Examples:
   flashdepth train export two.pt mine.safetensors
   flashdepth train blend one.pt two.pt mine.safetensors --share 0.75
   flashdepth train fine-tune --data FOLDER -o ours.safetensors
+  flashdepth train paper stage1-s checkpoint=s.pt encoder=depth_anything_v2_vits.pth data.root=sets/
+  flashdepth train check-data FOLDER
 
 \b
 On several GPUs of one machine:
@@ -42,16 +42,23 @@ A run that was cut off goes on from its checkpoint when the same command is give
 """
 
 
+_APART = {
+    "check-data": ".train_check_data",
+    "fine-tune": ".train_finetune",
+    "paper": ".train_paper",
+}
+
+
 class _Commands(click.Group):
-    """Fine-tuning has a module of its own, imported when it is named."""
+    """Some have a module of their own, imported when they are named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), "fine-tune"]
+        return [*super().list_commands(ctx), *_APART]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name != "fine-tune":
+        if cmd_name not in _APART:
             return super().get_command(ctx, cmd_name)
-        module = importlib.import_module(".train_finetune", __package__)
+        module = importlib.import_module(_APART[cmd_name], __package__)
         found: click.Command = module.command
         return found
 
@@ -96,7 +103,7 @@ def _run(checkpoint: Path, temporal: bool, options: dict[str, Any]) -> None:
     )
     job = training.StageJob(checkpoint, settings, **begin)
     with stop_on_signals() as stop:
-        if training.run_stage(job, _write_line, stop) == 0:
+        if training.run_stage(job, write_line, stop) == 0:
             say(f"{checkpoint} had ended before: a later end, by --steps or --minutes, goes on")
 
 
@@ -117,9 +124,7 @@ _long_side_option = click.option(
 def export(checkpoint: Path, weights: Path, long_side_px: int | None) -> None:
     """CHECKPOINT as a WEIGHTS file in half precision, with its history and licence."""
     training = flashdepth_vfx.training
-    _write_line(
-        training.export_weights(training.load_checkpoint(checkpoint), weights, long_side_px)
-    )
+    write_line(training.export_weights(training.load_checkpoint(checkpoint), weights, long_side_px))
 
 
 @command.command(
@@ -134,7 +139,7 @@ def export(checkpoint: Path, weights: Path, long_side_px: int | None) -> None:
 @debug_option
 def blend(one: Path, two: Path, weights: Path, share: float, long_side_px: int | None) -> None:
     """WEIGHTS between ONE and TWO, which was trained on from it: accuracy against steadiness."""
-    _write_line(flashdepth_vfx.training.blend_weights(one, two, share, weights, long_side_px))
+    write_line(flashdepth_vfx.training.blend_weights(one, two, share, weights, long_side_px))
 
 
 @command.command(
@@ -155,11 +160,3 @@ def preview(picture: Path, first: int, count: int, flicker: float) -> None:
     """A contact sheet of made scenes as PICTURE: each as its camera saw it, above its depth."""
     flashdepth_vfx.training.draw_preview(picture, first, count, flicker)
     click.echo(picture)
-
-
-def _write_line(line: dict[str, Any]) -> None:
-    """A log that nobody reads any more is no failed training."""
-    try:
-        click.echo(json.dumps(line))
-    except OSError:
-        silence(sys.stdout)

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         job = evaluation_job(asked, sizes, runs)
         report = evaluate(job, say)
         say(report_text(report))
-        ms = {model.name: frame_ms(open_model(model, job), job.height_px, job.width_px)
+        ms = {model.name: frame_ms(open_model(model, job.device, ()), job.height_px, job.width_px)
               for model in job.models}  # fmt: skip
     settings = settings_of(asked, sizes, report, frames)
     rows = list(rows_of(report, costs, ms))

@@ -57,8 +57,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "measures": {"errors", "model", "plate", "preprocess", "settings"},
     "training": {
-        "color", "device", "errors", "frames", "io", "lazy", "measures", "model", "pipeline", "plate", "preprocess",
-        "sheet", "upsample", "version", "weights",
+        "camera", "color", "device", "errors", "frames", "io", "lazy", "measures", "model", "pipeline", "plate",
+        "preprocess", "sheet", "upsample", "version", "weights",
     },
     "evaluation": {
         "errors", "io", "lazy", "measures", "model", "networks", "plate", "preprocess", "settings", "sheet",

@@ -10,7 +10,7 @@ import torch
 
 from flashdepth_vfx.errors import WeightsError
 from flashdepth_vfx.evaluation.contestants import open_model
-from flashdepth_vfx.evaluation.job import EvaluationJob, Model
+from flashdepth_vfx.evaluation.job import Model
 from flashdepth_vfx.measures.predictor import network_predictor, rendered_by
 from flashdepth_vfx.settings import Upsampling
 from flashdepth_vfx.training.checkpoint import Checkpoint, save_checkpoint
@@ -49,12 +49,12 @@ def test_a_model_s_disparity_is_enlarged_as_it_says(nano_weights: Path, tmp_path
         ),
     }
     for name, (model, how) in models.items():
-        contestant = open_model(model, EvaluationJob(models=(model,), output=tmp_path))
+        contestant = open_model(model, "cpu", ())
         assert contestant.facts.upsampling == name
         wanted = network_predictor(contestant.network.net, 64, False, how)(rgb)
         torch.testing.assert_close(contestant.predict(rgb), wanted)
     smaller = dataclasses.replace(own, upsampler=tmp_path / "up.pt", upsampled_px=48)
-    contestant = open_model(smaller, EvaluationJob(models=(smaller,), output=tmp_path))
+    contestant = open_model(smaller, "cpu", ())
     wanted = network_predictor(
         contestant.network.net, 64, False, learned_upsampling(upsampler, 48)
     )(rgb)
@@ -64,4 +64,4 @@ def test_a_model_s_disparity_is_enlarged_as_it_says(nano_weights: Path, tmp_path
 def test_an_upsampler_that_is_none_is_named(nano_weights: Path, tmp_path: Path) -> None:
     model = Model("own", str(nano_weights), 64, upsampler=tmp_path / "absent.pt")
     with pytest.raises(WeightsError, match=r"absent\.pt"):
-        open_model(model, EvaluationJob(models=(model,), output=tmp_path))
+        open_model(model, "cpu", ())

@@ -233,9 +233,9 @@ def test_a_state_is_carried_from_chunk_to_chunk_and_to_no_other_clip(
     given: list[TemporalState | None] = []
     left: list[TemporalState | None] = []
 
-    def seen(net: FlashDepthNet, rgb: torch.Tensor, state: Any, compiled: bool) -> Any:
+    def seen(net: FlashDepthNet, rgb: torch.Tensor, state: Any, *how: Any) -> Any:
         given.append(state)
-        predicted, after = predict(net, rgb, state, compiled)
+        predicted, after = predict(net, rgb, state, *how)
         left.append(after)
         return predicted, after
 

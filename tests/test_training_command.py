@@ -23,7 +23,7 @@ from flashdepth_batch import main as batch_main
 from flashdepth_vfx import training
 from flashdepth_vfx.training.checkpoint import load_checkpoint
 
-_COMMANDS = ["stage1", "stage2", "export", "blend", "preview", "fine-tune"]
+_COMMANDS = ["stage1", "stage2", "export", "blend", "preview", "fine-tune", "check-data", "paper"]
 _SMALL = ["--height-px", "64", "--width-px", "64", "--clips", "1"]
 _ONE_STEP = ["--steps", "1", "--warmup-steps", "1", "--log-every", "1"]
 

@@ -13,6 +13,7 @@ from flashdepth_vfx.training.losses import (
     absolute_loss,
     clip_loss,
     gradient_loss,
+    l1_loss,
     normalised,
     ratio_loss,
     shape_loss,
@@ -41,9 +42,10 @@ def test_scale_and_shift_of_a_clip_cost_nothing_but_units() -> None:
     scaled = target * torch.tensor([3.0, 0.2, 1.0]).view(3, 1, 1, 1) + 7.0
     weights = LossWeights(absolute=0.0, steady=4.0)
     _, terms = clip_loss(scaled, target, weights)
-    for name in ("loss", "shape", "gradient", "ratio", "steady"):
-        assert float(terms[name]) == pytest.approx(0.0, abs=2e-5), name
-    assert float(terms["absolute"]) > 0.1
+    assert set(terms) == {"loss", "shape", "gradient", "ratio", "steady"}
+    for name, term in terms.items():
+        assert float(term) == pytest.approx(0.0, abs=2e-5), name
+    assert float(absolute_loss(scaled, target, everywhere(target))) > 0.1
 
 
 def test_scale_of_a_single_frame_costs() -> None:
@@ -201,12 +203,13 @@ def test_sky_that_stays_sky_is_steady_ground() -> None:
 
 def test_the_terms_are_added_by_their_weights() -> None:
     predicted, target = clips(low=2.0).flip(-1), clips(low=2.0)
-    _, terms = clip_loss(predicted, target, LossWeights(0.3, 0.7, 0.9, 2.0))
-    by_hand = {"shape": 1.0, "gradient": 0.3, "absolute": 0.7, "ratio": 0.9, "steady": 2.0}
+    by_hand = {"gradient": 0.3, "absolute": 0.7, "ratio": 0.9, "steady": 2.0, "l1": 0.2}
+    _, terms = clip_loss(predicted, target, LossWeights(**by_hand))
+    by_hand["shape"] = 1.0
     total = sum(weight * float(terms[name]) for name, weight in by_hand.items())
     assert float(terms["loss"]) == pytest.approx(total, rel=1e-5)
     loss, plain = clip_loss(predicted, target, _ALONE)
-    assert "steady" not in plain, "what weighs nothing is not computed"
+    assert set(plain) == {"loss", "shape"}, "what weighs nothing is not computed"
     assert float(loss) == pytest.approx(float(terms["shape"]))
     assert not any(term.requires_grad for term in plain.values())
 
@@ -249,3 +252,14 @@ def test_every_known_pixel_is_pulled_towards_its_truth() -> None:
     torch.autograd.backward(loss)
     assert predicted.grad is not None
     assert float(predicted.grad[1, 2, 3, 4]) > 0.0
+
+
+def test_l1_by_hand_counts_the_sky_and_not_what_is_unknown() -> None:
+    predicted, target = row(3.0, 4.0, 9.0, 2.0), row(1.0, 0.0, -1.0, 2.5)
+    assert float(l1_loss(predicted, target, target >= 0)) == pytest.approx((2.0 + 4.0 + 0.5) / 3)
+    alone = LossWeights(shape=0.0, gradient=0.0, absolute=0.0, ratio=0.0, l1=2.0)
+    loss, terms = clip_loss(predicted, target, alone)
+    assert set(terms) == {"loss", "l1"}
+    assert float(loss) == pytest.approx(2.0 * float(terms["l1"]))
+    nothing = row(-1.0, -1.0, -1.0, -1.0)
+    assert float(clip_loss(predicted, nothing, alone)[0]) == 0.0

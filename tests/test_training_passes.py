@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden import recipe
+from golden import recipe, tiny
 from torch import Tensor
 from training_kit import network
 
@@ -99,3 +99,57 @@ def test_gradients_stop_at_a_state_that_was_detached(net: FlashDepthNet) -> None
     assert state is not None
     torch.autograd.backward(predict(net, rgb(frames=2, batch=1), state.detach())[0].sum())
     assert first.grad is None
+
+
+def gradients(kind: str, piece_frames: int | None) -> tuple[dict[str, Tensor], int]:
+    """Of a loss on all frames, by name; and how many bytes were held for them."""
+    net = tiny.net(kind).train()
+    if net.teacher_model is not None:
+        net.teacher_model.requires_grad_(False)
+    held: dict[int, int] = {}
+
+    def hold(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        held[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    clip = torch.rand(2, 4, 3, 98, 112, generator=torch.Generator().manual_seed(1))
+    with torch.autograd.graph.saved_tensors_hooks(hold, lambda tensor: tensor):
+        disparity, _ = predict(net, clip, piece_frames=piece_frames)
+    weights = torch.rand(disparity.shape, generator=torch.Generator().manual_seed(2))
+    torch.autograd.backward((disparity * weights).sum())
+    named = {n: p.grad for n, p in net.named_parameters() if p.grad is not None}
+    return named, sum(held.values()) - sum(p.nbytes for p in net.parameters())
+
+
+@pytest.mark.parametrize("kind", ["s", "l", "full"])
+@pytest.mark.parametrize("piece_frames", [1, 3])
+def test_in_pieces_gradients_are_the_same_and_less_is_held(kind: str, piece_frames: int) -> None:
+    whole, held = gradients(kind, None)
+    pieces, held_of_pieces = gradients(kind, piece_frames)
+    assert pieces.keys() == whole.keys()
+    assert not any(name.startswith("teacher_model.") for name in whole)
+    for name, gradient in whole.items():
+        scale = float(gradient.abs().max())
+        torch.testing.assert_close(
+            pieces[name], gradient, rtol=1e-4, atol=1e-4 * scale + 1e-7, msg=name
+        )
+    assert held_of_pieces < 0.5 * held
+
+
+def test_under_autocast_disparity_is_float32_and_its_head_too(net: FlashDepthNet) -> None:
+    seen = []
+    for name in ("output_conv1", "output_conv2"):
+        layer = net.get_submodule(f"depth_head.scratch.{name}")
+        layer.register_forward_hook(lambda _m, _i, out: seen.append(out.dtype))
+    clip = rgb(batch=1)
+    with torch.autocast("cpu", torch.bfloat16):
+        disparity, state = predict(net, clip, piece_frames=1)
+    assert disparity.dtype == torch.float32
+    assert seen
+    assert set(seen) == {torch.float32}
+    assert state is not None
+    exact, _ = predict(net, clip)
+    exact, disparity = exact.detach(), disparity.detach()
+    assert float((disparity - exact).abs().max()) > 0.0, "the rest is in bfloat16"
+    torch.testing.assert_close(disparity, exact, rtol=0.1, atol=0.1 * float(exact.abs().max()))

@@ -14,10 +14,11 @@ from conftest import environment
 from torch import nn
 from training_kit import CPU, STAGES, made_batch, network, stage_settings
 
+from flashdepth_vfx.errors import DeviceError
 from flashdepth_vfx.training.checkpoint import load_checkpoint
 from flashdepth_vfx.training.losses import clip_loss
 from flashdepth_vfx.training.passes import predict, predict_frames
-from flashdepth_vfx.training.ranks import ALONE, joined_ranks
+from flashdepth_vfx.training.ranks import ALONE, Ranks, joined_ranks
 
 pytestmark = pytest.mark.slow
 
@@ -127,3 +128,37 @@ def test_without_torchrun_there_is_one_rank(monkeypatch: pytest.MonkeyPatch) -> 
         alone = torch.tensor([3.0], device=CPU)
         ranks.average_([alone])
         assert float(alone) == 3.0
+
+
+def _compare(rank: int, folder: str) -> None:
+    """In a process of its own: what two ranks say that hold the same, and then not."""
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2
+    )
+    mine = [torch.zeros(3), torch.arange(6.0).view(2, 3)]
+    said = [Ranks(rank, 2).require_same(mine)]
+    mine[1][1, 2] += rank * 1e-6
+    try:
+        said.append(Ranks(rank, 2).require_same(mine))
+    except DeviceError as problem:
+        said.append(str(problem))
+    Path(folder, f"said{rank}").write_text("\n".join(said), encoding="utf-8")
+    torch.distributed.destroy_process_group()
+
+
+def test_ranks_that_differ_in_a_bit_are_found_out(tmp_path: Path) -> None:
+    torch.multiprocessing.spawn(_compare, args=(str(tmp_path),), nprocs=2)
+    one, two = ((tmp_path / f"said{rank}").read_text(encoding="utf-8") for rank in (0, 1))
+    assert one == two
+    alike, off = one.splitlines()
+    assert alike == ALONE.require_same([torch.zeros(3), torch.arange(6.0)])
+    assert "1 of 2 tensors differ" in off
+
+
+def test_a_fingerprint_is_of_every_bit_and_its_place() -> None:
+    plain = torch.arange(6.0)
+    prints = {
+        ALONE.require_same([t]) for t in (plain, plain.flip(0), torch.nextafter(plain, plain + 1))
+    }
+    assert len(prints) == 3
+    assert ALONE.require_same([plain]) == ALONE.require_same([plain.clone().view(2, 3)])

@@ -11,12 +11,12 @@ from plates import write_exr
 from studio_kit import FRAME, H, W, rgb_of, write_shot, z_of
 
 from flashdepth_vfx.errors import SettingsError, UsageError
+from flashdepth_vfx.training.channels import choose_depth_channel
 from flashdepth_vfx.training.studio import (
     StudioReading,
     check_shots,
     open_shots,
 )
-from flashdepth_vfx.training.studio.shot import choose_depth_channel
 
 
 def test_pairs_are_found_by_the_last_word_of_a_name(tmp_path: Path) -> None:

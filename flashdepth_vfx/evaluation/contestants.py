@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flashdepth_vfx.evaluation.job import BASELINES, EvaluationJob, Model
+from flashdepth_vfx.evaluation.job import BASELINES, Model
 from flashdepth_vfx.evaluation.report import Facts
 from flashdepth_vfx.measures.baselines import constant, vertical_ramp
 from flashdepth_vfx.measures.clip import Predictor
@@ -62,11 +62,9 @@ class Contestant:
         return self.facts.long_side_px or max(rgb.shape[-2:])
 
 
-def open_model(model: Model, job: EvaluationJob) -> Contestant:
+def open_model(model: Model, device: str, accept_license: tuple[str, ...]) -> Contestant:
     """Load its weights. Raises `LicenseError`, `WeightsError`, `DeviceError`."""
-    settings = RenderSettings(
-        weights=model.weights, accept_license=job.accept_license, device=job.device
-    )
+    settings = RenderSettings(weights=model.weights, accept_license=accept_license, device=device)
     network, upsampler = Networks().open(settings), None
     if model.upsampler is not None:
         upsampler = load_upsampler(model.upsampler).to(network.device.torch_device)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from flashdepth_vfx.errors import SettingsError
 from flashdepth_vfx.settings import Upsampling
 
-__all__ = ["BASELINES", "SETS", "SETTLED_FRAME", "EvaluationJob", "Model"]
+__all__ = ["BASELINES", "SETS", "SETTLED_FRAME", "EvaluationJob", "Model", "check_models"]
 
 SETS = ("made", "flicker", "levels", "photos", "films", "drift", "speed")
 """What can be measured, in the order in which it is."""
@@ -76,7 +77,8 @@ class EvaluationJob:
     accept_license: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_names(self)
+        check_models(self.models)
+        _check_parts(self)
         unknown = [name for name in self.sets if name not in SETS]
         if unknown or not self.sets:
             raise SettingsError(f"sets {', '.join(unknown) or 'none'}: known are {', '.join(SETS)}")
@@ -85,18 +87,14 @@ class EvaluationJob:
                 raise SettingsError(f"{field} {getattr(self, field)}: at least 1")
         if self.drift_frames <= SETTLED_FRAME:
             raise SettingsError(f"drift over {self.drift_frames} frames: more than {SETTLED_FRAME}")
-        own = (m.long_side_px for m in self.models if m.long_side_px is not None)
-        for side in (self.height_px, self.width_px, *self.long_sides_px, *own):
-            if side < _LEAST_PX:
-                raise SettingsError(f"a side of {side} pixels: at least {_LEAST_PX}")
+        _require_sides((self.height_px, self.width_px, *self.long_sides_px))
 
 
-def _check_names(job: EvaluationJob) -> None:
-    """Each model has a name of its own, and those with a part to play are other models than the first."""
-    if not job.models:
+def check_models(models: Sequence[Model]) -> None:
+    """Raises `SettingsError` unless there is one, and each has a name and a side of its own."""
+    if not models:
         raise SettingsError("an evaluation needs a model")
-    names = [model.name for model in job.models]
-    for name, count in Counter(names).items():
+    for name, count in Counter(model.name for model in models).items():
         if count > 1:
             raise SettingsError(f"two models are called '{name}': write one of them as NAME=FILE")
         if name in _TAKEN or not _NAME.fullmatch(name):
@@ -104,6 +102,18 @@ def _check_names(job: EvaluationJob) -> None:
                 f"a model cannot be called '{name}': letters, digits and . + - _ alone, and not "
                 f"{', '.join(_TAKEN)}; write it as NAME=FILE"
             )
+    _require_sides(m.long_side_px for m in models if m.long_side_px is not None)
+
+
+def _require_sides(sides: Iterable[int]) -> None:
+    for side in sides:
+        if side < _LEAST_PX:
+            raise SettingsError(f"a side of {side} pixels: at least {_LEAST_PX}")
+
+
+def _check_parts(job: EvaluationJob) -> None:
+    """Those with a part to play are other models than the first."""
+    names = [model.name for model in job.models]
     for part in (job.per_frame, job.hybrid, *job.seeds):
         if part is not None and part not in names[1:]:
             raise SettingsError(f"'{part}' is none of the models after the first, {names[0]}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import struct
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from flashdepth_vfx.errors import CorruptPlateError, PlateError
 from flashdepth_vfx.io import open_plates
 from flashdepth_vfx.measures.clip import TruthClip
+from flashdepth_vfx.training.datasets.files import UNREADABLE
 
 __all__ = ["PHOTOS", "load_photo"]
 
@@ -32,12 +31,6 @@ _MOTORCYCLE_FOCAL_PX, _MOTORCYCLE_BASELINE_M, _MOTORCYCLE_OFFSET_PX = 994.978, 0
 # away and the picture shows half a metre at that distance, the size of a potted plant; with no offset the cloth
 # would be at 14 m. The focal length and the baseline are a scale alone; the offset decides how deep the scene is.
 _ALOE_FOCAL_PX, _ALOE_BASELINE_M, _ALOE_OFFSET_PX = 3740.0, 0.160, 270.0
-
-# What numpy and zipfile raise for a file that is cut off, overwritten, or something else.
-_UNREADABLE = (
-    *(OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, MemoryError),
-    *(SyntaxError, struct.error, zipfile.BadZipFile, zlib.error),
-)
 
 
 def load_photo(folder: Path, name: str) -> TruthClip:
@@ -87,7 +80,7 @@ def _disparities(path: Path) -> Floats:
         # Opened as a zip first: of any other file, numpy makes something else than an archive.
         with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as arrays:
             found = [np.asarray(arrays[name]) for name in arrays.files]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise CorruptPlateError(path, f"{error}; fetch it again") from error
     if len(found) != 1 or found[0].ndim != 2 or found[0].dtype.kind not in "fiu":
         held = ", ".join(f"{array.dtype} {array.shape}" for array in found) or "nothing"

@@ -58,7 +58,8 @@ def evaluate(
     `CorruptPlateError`, `OutputError`, and `SettingsError` where nothing at all could be measured.
     """
     began = time.perf_counter()
-    book = Book(job, [open_model(model, job) for model in job.models], tell, show)
+    models = [open_model(model, job.device, job.accept_license) for model in job.models]
+    book = Book(job, models, tell, show)
     make_folder(job.output / "sheets")
     for name in SETS:
         if name in job.sets:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from flashdepth_vfx.evaluation.goals import goals
 from flashdepth_vfx.evaluation.job import BASELINES
 from flashdepth_vfx.evaluation.report import MEASURES, Measures, Report, Row, Speed
 
-__all__ = ["FORMAT", "report_text", "report_to_plain"]
+__all__ = ["FORMAT", "finite", "report_text", "report_to_plain", "table"]
 
 FORMAT = "flashdepth-evaluation/1"
 
@@ -31,10 +31,10 @@ def report_text(report: Report) -> str:
     skipped = [f"not measured: {line}" for line in report.skipped]
     end = f"flashdepth_vfx {report.version}, {report.device}, {report.seconds:.0f} s"
     parts = [
-        _table(models, numbers=False),
+        table(models, numbers=False),
         _tables(report),
         "\n".join(skipped),
-        f"goals\n{_table(lines, numbers=False)}",
+        f"goals\n{table(lines, numbers=False)}",
         end,
     ]
     return "\n\n".join(part for part in parts if part)
@@ -49,8 +49,7 @@ def report_to_plain(report: Report) -> dict[str, Any]:
     drift = {"percent": plain.pop("drift_percent"), "medians": plain.pop("drift_medians")}
     whole = {"format": FORMAT, **plain, "drift": drift, "baselines": list(BASELINES)}
     whole["goals"] = [dataclasses.asdict(goal) for goal in goals(report)]
-    finite: dict[str, Any] = _finite(whole)
-    return finite
+    return cast(dict[str, Any], finite(whole))
 
 
 def _tables(report: Report) -> str:
@@ -72,7 +71,7 @@ def _tables(report: Report) -> str:
     return "\n\n".join(parts)
 
 
-def _table(rows: Sequence[Sequence[str]], numbers: bool = True) -> str:
+def table(rows: Sequence[Sequence[str]], numbers: bool = True) -> str:
     """Lines of cells that line up: the first column to the left, the others too unless they are numbers."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
@@ -85,20 +84,20 @@ def _table(rows: Sequence[Sequence[str]], numbers: bool = True) -> str:
 
 
 def _set_table(rows: Sequence[Row]) -> str:
-    return _table([["", *_HEADINGS], *([row.model, *_cells(row.mean)] for row in rows)])
+    return table([["", *_HEADINGS], *([row.model, *_cells(row.mean)] for row in rows)])
 
 
 def _sizes_table(rows: Sequence[Row]) -> str:
     head = ["", "set", "px", *_HEADINGS]
     lines = ([r.model, r.set, str(r.long_side_px or "-"), *_cells(r.mean)] for r in rows)
-    return _table([head, *lines])
+    return table([head, *lines])
 
 
 def _films_table(report: Report) -> str:
     films = list(dict.fromkeys(u.film for u in report.films))
     given = {(u.model, u.film): f"{u.percent:.3f}" for u in report.films}
     models = dict.fromkeys(u.model for u in report.films)
-    return _table([["", *films], *([m, *(given.get((m, f), "-") for f in films)] for m in models)])
+    return table([["", *films], *([m, *(given.get((m, f), "-") for f in films)] for m in models)])
 
 
 def _speed_table(speeds: Sequence[Speed]) -> str:
@@ -107,7 +106,7 @@ def _speed_table(speeds: Sequence[Speed]) -> str:
         [s.model, f"{s.width_px}x{s.height_px}", str(s.long_side_px), f"{s.frames_per_second:.1f}"]
         for s in speeds
     )
-    return _table([head, *lines])
+    return table([head, *lines])
 
 
 def _cells(measures: Measures) -> list[str]:
@@ -115,13 +114,13 @@ def _cells(measures: Measures) -> list[str]:
     return ["-" if value is None else f"{value:.3f}" for value in values]
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON has no word for NaN and infinity: null."""
     match value:
         case float():
             return value if math.isfinite(value) else None
         case dict():
-            return {str(key): _finite(inner) for key, inner in value.items()}
+            return {str(key): finite(inner) for key, inner in value.items()}
         case list() | tuple():
-            return [_finite(inner) for inner in value]
+            return [finite(inner) for inner in value]
     return value

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from flashdepth_vfx.measures.metrics import near_depth_m, require_same_shape
 
-__all__ = ["boundary_f1"]
+__all__ = ["BOUNDARY_STEPS", "boundary_f1", "edge_counts"]
 
 #: Of two neighbours, how many times farther the one behind an occlusion edge is, at least.
-_LEAST_STEP, _MOST_STEP, _STEPS = 1.05, 1.25, 10
+BOUNDARY_STEPS = torch.linspace(1.05, 1.25, 10, dtype=torch.float64)
 
 
 def boundary_f1(predicted_aligned: Tensor, truth_100_per_m: Tensor) -> float:
@@ -37,8 +37,8 @@ def boundary_f1(predicted_aligned: Tensor, truth_100_per_m: Tensor) -> float:
 
 def _frame_f1(depth: Tensor, true_depth: Tensor, known: Tensor) -> Tensor:
     """`(H, W)` each."""
-    step = torch.linspace(_LEAST_STEP, _MOST_STEP, _STEPS, dtype=depth.dtype, device=depth.device)
-    both, given, true = _edges(depth, true_depth, known, step).double().unbind(-1)
+    step = BOUNDARY_STEPS.to(depth)
+    both, given, true = edge_counts(depth, true_depth, known, step).double().unbind(-1)
     judged = (given + true) > 0
     directions = judged.sum(0).clamp_min(1)
     precision = (both / given.clamp_min(1)).sum(0) / directions
@@ -48,8 +48,8 @@ def _frame_f1(depth: Tensor, true_depth: Tensor, known: Tensor) -> Tensor:
     return (f1 * weight).sum() / weight.sum().clamp_min(1e-12)
 
 
-def _edges(depth: Tensor, true_depth: Tensor, known: Tensor, step: Tensor) -> Tensor:
-    """How many edges: `(4, S, 3)`, by direction and step, in both, in the prediction, in the truth."""
+def edge_counts(depth: Tensor, true_depth: Tensor, known: Tensor, step: Tensor) -> Tensor:
+    """Of `(H, W)` each, how many edges: `(4, S, 3)`, by direction and step, in both, the prediction, the truth."""
     counts = []
     for axis in (0, 1):
         usable = _first(known, axis) & _second(known, axis)

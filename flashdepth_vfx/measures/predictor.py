@@ -6,16 +6,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from flashdepth_vfx.errors import SettingsError
 from flashdepth_vfx.measures.clip import Predictor
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig, TemporalState
 from flashdepth_vfx.plate import FloatArray, Window
-from flashdepth_vfx.preprocess import Canvas, guide_of, plan_canvas, to_network, to_plate
+from flashdepth_vfx.preprocess import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Canvas,
+    guide_of,
+    plan_canvas,
+    to_network,
+    to_plate,
+)
 from flashdepth_vfx.settings import Upsampling
 
-__all__ = ["Seen", "ToPlate", "Upsample", "canvas_of", "network_predictor", "rendered_by"]
+__all__ = [
+    "Seen",
+    "ToPlate",
+    "Upsample",
+    "canvas_of",
+    "network_predictor",
+    "predict_frame",
+    "rendered_by",
+]
 
 
 @dataclass(frozen=True)
@@ -76,6 +93,24 @@ def network_predictor(
         return _predicted(net, rgb, long_side_px, carry_state, how)
 
     return predict
+
+
+def predict_frame(
+    net: FlashDepthNet, rgb: Tensor, size: tuple[int, int], state: TemporalState | None
+) -> tuple[Tensor, TemporalState]:
+    """One frame as the published evaluation sees it: `(3, H, W)` in [0, 1] squeezed to `size` (rows, columns).
+
+    Cubic and without a filter, each side by itself. Returns disparity at that size, where the network is, and the
+    state after the frame. Raises `ValueError` for a size that the network does not take.
+    """
+    there = next(net.parameters()).device
+    with torch.inference_mode():
+        seen = F.interpolate(rgb[None].float().to(there), size, mode="bicubic").clamp(0.0, 1.0)
+        mean, deviation = (
+            seen.new_tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD)
+        )
+        disparity, after = net((seen - mean) / deviation, state)
+    return disparity[0].float(), after
 
 
 def _predicted(

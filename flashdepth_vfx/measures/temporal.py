@@ -7,6 +7,7 @@ picture; by whole pixels the truth itself would not be steady.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,7 @@ from flashdepth_vfx.errors import SettingsError
 from flashdepth_vfx.measures.clip import Cameras, TruthClip
 from flashdepth_vfx.measures.metrics import HORIZON_M, near_depth_m, require_same_shape
 
-__all__ = ["Followed", "flicker", "follow", "temporal_alignment_error"]
+__all__ = ["Followed", "alignment_errors", "flicker", "follow", "temporal_alignment_error"]
 
 #: How far the depth of a point may be from what is seen where it falls in the other frame, to be what is seen there.
 _SAME_SURFACE = 0.02
@@ -89,6 +90,17 @@ def temporal_alignment_error(predicted_aligned: Tensor, followed: Followed) -> f
     Raises `SettingsError` for a clip in which no pixel counts (ask `followed.has_still_points`), `ValueError` where
     the shapes differ.
     """
+    errors = alignment_errors(predicted_aligned, followed)
+    if not errors:
+        raise _nothing_seen(followed.clip)
+    return 100.0 * math.fsum(errors) / len(errors)
+
+
+def alignment_errors(predicted_aligned: Tensor, followed: Followed) -> list[float]:
+    """What `temporal_alignment_error` is the mean of, as shares: of each pair, there and back, where points count.
+
+    For a sequence that is followed two frames at a time. Raises `ValueError` where the shapes differ.
+    """
     require_same_shape(predicted_aligned, followed.clip.truth_100_per_m)
     errors = []
     for first, pair in enumerate(followed.pairs):
@@ -98,10 +110,8 @@ def temporal_alignment_error(predicted_aligned: Tensor, followed: Followed) -> f
                 depth = near_depth_m(predicted_aligned[one])
                 pixel, moved_depth = _moved(depth, followed.cameras, one, two)
                 there = near_depth_m(_read(predicted_aligned[two][None], pixel)[0])
-                errors.append(((moved_depth - there).abs() / there)[seen].mean())
-    if not errors:
-        raise _nothing_seen(followed.clip)
-    return 100.0 * float(torch.stack(errors).mean())
+                errors.append(float(((moved_depth - there).abs() / there)[seen].mean()))
+    return errors
 
 
 def flicker(predicted_aligned: Tensor, followed: Followed) -> float:

@@ -55,14 +55,16 @@ class FlashDepthNet(nn.Module):
         path, after = self.mamba(path, state)
         return self.after(path, skips, (frame.shape[-2], frame.shape[-1])), after
 
-    def before(self, frame: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def before(self, frame: Tensor, seen: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
         """What comes before the temporal module and knows no other frame: the path that it acts on, and the skips.
 
-        Training runs it for all frames of a clip at once, and so `after`.
+        Training runs it for all frames of a clip at once, and so `after`. `seen` is the teacher's path of this frame,
+        where that is known.
         """
-        teacher = self.teacher_model
-        # it is the smaller half of the work, and needs nothing of the other
-        taught = None if teacher is None else beside(lambda: teacher(frame), frame.device)
+        teacher, taught = self.teacher_model, None
+        if teacher is not None:
+            # it is the smaller half of the work, and needs nothing of the other
+            taught = beside(lambda: teacher(frame) if seen is None else seen, frame.device)
         skips = [self.depth_head.skip(i, f) for i, f in enumerate(self.pretrained(frame))]
         path = self.depth_head.coarsest(skips[3], (skips[2].shape[-2], skips[2].shape[-1]))
         if taught is not None and self.hybrid_fusion is not None:

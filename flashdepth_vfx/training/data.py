@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -22,15 +22,40 @@ from flashdepth_vfx.training.looks import Look, develop, draw_looks, mirror
 from flashdepth_vfx.training.scenes import Scene, draw_scenes, render
 from flashdepth_vfx.training.scenes.parts import Arrays
 
-__all__ = ["HELD_OUT", "Batch", "DataSettings", "batches", "held_out", "network_input"]
+__all__ = [
+    "HELD_OUT",
+    "Batch",
+    "ClipSize",
+    "DataSettings",
+    "batches",
+    "held_out",
+    "loaded",
+    "network_input",
+]
 
 HELD_OUT = 1 << 62
 """Seeds from here on are never trained on."""
 
+_T = TypeVar("_T")
 _RUN_STRIDE = 1 << 40
 _ENDLESS = 1 << 40
 _CUT_STREAM = 0xC07
 _CUT_CHANCE = 0.15
+
+
+class ClipSize(Protocol):
+    """What every kind of data says of a step: `clips` of `frames` of this size, on each rank, drawn by `seed`."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def clips(self) -> int: ...
+    @property
+    def frames(self) -> int: ...
+    @property
+    def height_px(self) -> int: ...
+    @property
+    def width_px(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -93,20 +118,28 @@ def batches(
 ) -> Iterator[Batch]:
     """The batches of steps `first_step`, `first_step` + 1, ... without end, as rank `rank` of `ranks` sees them."""
     first_clip, first_chunk = divmod(first_step, settings.chunks)
-    loader = DataLoader(
-        _Drawn(settings, rank, ranks),
-        batch_size=None,
-        sampler=range(first_clip, _ENDLESS),
-        num_workers=settings.workers,
-        # as arrays, copied: tensors would pass through shared memory, one file handle for each
-        collate_fn=_as_drawn,
-        prefetch_factor=4 if settings.workers else None,
-        worker_init_fn=_begin_worker,
-    )
-    for drawn in loader:
+    for drawn in loaded(_Drawn(settings, rank, ranks), first_clip, settings.workers, ahead=4):
         for chunk in range(first_chunk, settings.chunks):
             yield _picture(drawn, chunk, settings, device)
         first_chunk = 0
+
+
+def loaded(items: Dataset[_T], first: int, workers: int, ahead: int) -> Iterator[_T]:
+    """Items `first`, `first` + 1, ... without end and in order; each of `workers` processes has up to `ahead` ready.
+
+    Items hold arrays, no tensors: those would pass through shared memory, one file handle for each.
+    """
+    return iter(
+        DataLoader(
+            items,
+            batch_size=None,
+            sampler=range(first, _ENDLESS),
+            num_workers=workers,
+            collate_fn=_as_drawn,
+            prefetch_factor=ahead if workers else None,
+            worker_init_fn=_begin_worker,
+        )
+    )
 
 
 def held_out(settings: DataSettings, device: torch.device, first: int = 0) -> Batch:

@@ -25,8 +25,9 @@ def export_weights(
     """Write `path` (safetensors, float16), whole or not at all, and return its metadata.
 
     `long_side_px` is the working size when none is asked for; None is the size of the last stage. Raises WeightsError
-    when the checkpoint is not of stages on made scenes alone or float16 cannot hold the weights; SettingsError,
-    UsageError, OutputError.
+    when the checkpoint is of a fine-tuning or float16 cannot hold the weights; SettingsError, UsageError,
+    OutputError. Of weights that were trained on data sets the file names them, and does not say yes to paid work:
+    their terms are their own.
     """
     if long_side_px is not None and long_side_px < 1:
         raise SettingsError(f"a working size of {long_side_px} px: give 1 or more")
@@ -61,22 +62,26 @@ def _metadata(checkpoint: Checkpoint, long_side_px: int | None) -> dict[str, str
     start, *stages = checkpoint.history
     size = stages[-1]["settings"]["data"]
     trained_long_side_px = max(size["width_px"], size["height_px"])
-    free = start["license"] == "Apache-2.0"
+    sets = sorted({s["name"] for one in stages for s in one["settings"]["data"].get("sets", ())})
+    free = start["license"] == "Apache-2.0" and not sets
+    bound = any("-NC" in str(start.get(name, "")) for name in ("license", "teacher_license"))
+    unstated = "; the terms of its training data are not stated" if sets else ""
     return {
         "format": "pt",
         "preset": str(checkpoint.config["name"]),
         "config": json.dumps(checkpoint.config),
-        "license": str(start["license"]),
-        "commercial_use": "yes" if free else "not stated",
+        "license": f"{start['license']}{unstated}",
+        "commercial_use": "yes" if free else "no" if bound else "not stated",
         "base": str(start["encoder"]),
-        "notes": "Trained on made scenes only.",
+        "notes": f"Trained on {', '.join(sets)}." if sets else "Trained on made scenes only.",
         "default_long_side_px": str(long_side_px or trained_long_side_px),
         "trained_at_px": f"{size['width_px']}x{size['height_px']}",
         "version": VERSION,
         "provenance": json.dumps(
             {
                 "start": start,
-                "data": "procedural scenes of flashdepth_vfx.training, nothing else",
+                "data": ", ".join(sets)
+                or "procedural scenes of flashdepth_vfx.training, nothing else",
                 "stages": stages,
             }
         ),

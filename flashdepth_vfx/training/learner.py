@@ -11,7 +11,7 @@ from flashdepth_vfx.model import FlashDepthNet, TemporalState
 from flashdepth_vfx.training.passes import predict, predict_frames
 from flashdepth_vfx.training.settings import TrainSettings
 
-__all__ = ["Learner", "NetworkLearner"]
+__all__ = ["Learner", "NetworkLearner", "learner_of"]
 
 
 class Learner(Protocol):
@@ -64,7 +64,8 @@ class NetworkLearner:
         ]
         if net.teacher_model is not None and net.hybrid_fusion is not None:
             # the teacher has learned: it only guides
-            rates += [(net.teacher_model, 0.0), (net.hybrid_fusion, settings.decoder_rate)]
+            fusion = settings.decoder_rate if settings.fusion_rate is None else settings.fusion_rate
+            rates += [(net.teacher_model, 0.0), (net.hybrid_fusion, fusion)]
         return rates
 
     def set_modes(self, settings: TrainSettings) -> None:
@@ -81,4 +82,9 @@ class NetworkLearner:
     ) -> tuple[Tensor, TemporalState | None]:
         if not settings.temporal:
             return predict_frames(self.module, rgb, settings.compiled), None
-        return predict(self.module, rgb, state, settings.compiled)
+        return predict(self.module, rgb, state, settings.compiled, settings.piece_frames)
+
+
+def learner_of(net: FlashDepthNet | Learner) -> Learner:
+    """Itself, or the one of a network."""
+    return NetworkLearner(net) if isinstance(net, FlashDepthNet) else net

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,7 @@ __all__ = [
     "absolute_loss",
     "clip_loss",
     "gradient_loss",
+    "l1_loss",
     "normalised",
     "ratio_loss",
     "shape_loss",
@@ -31,12 +33,14 @@ _SAMPLES = 16384
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How the terms of `clip_loss` are added."""
+    """How the terms of `clip_loss` are added; one whose weight is 0 is not computed."""
 
+    shape: float = 1.0
     gradient: float = 0.5
     absolute: float = 0.1
     ratio: float = 1.0
     steady: float = 0.0
+    l1: float = 0.0
     gradient_scales: int = 4
 
 
@@ -46,22 +50,25 @@ def clip_loss(
     """The loss of B clips, and its terms by name (detached). Both are `(B, T, H, W)` in 100/m; sky is 0."""
     known = target >= 0
     target = target.clamp_min(0.0)
-    given, wanted = normalised(predicted, known), normalised(target, known)
-    terms = {
-        "shape": shape_loss(given, wanted, known),
-        "gradient": gradient_loss(given, wanted, known, weights.gradient_scales),
-        "absolute": absolute_loss(predicted, target, known),
-        "ratio": ratio_loss(predicted, target, known),
-    }
-    total = (
-        terms["shape"]
-        + weights.gradient * terms["gradient"]
-        + weights.absolute * terms["absolute"]
-        + weights.ratio * terms["ratio"]
+    of_shape = weights.shape or weights.gradient or weights.steady
+    given, wanted = (
+        (normalised(predicted, known), normalised(target, known))
+        if of_shape
+        else (predicted, target)
     )
-    if weights.steady:
-        terms["steady"] = steady_loss(given, wanted, target, known)
-        total = total + weights.steady * terms["steady"]
+    ways: dict[str, tuple[float, Callable[[], Tensor]]] = {
+        "shape": (weights.shape, lambda: shape_loss(given, wanted, known)),
+        "gradient": (
+            weights.gradient,
+            lambda: gradient_loss(given, wanted, known, weights.gradient_scales),
+        ),
+        "absolute": (weights.absolute, lambda: absolute_loss(predicted, target, known)),
+        "ratio": (weights.ratio, lambda: ratio_loss(predicted, target, known)),
+        "steady": (weights.steady, lambda: steady_loss(given, wanted, target, known)),
+        "l1": (weights.l1, lambda: l1_loss(predicted, target, known)),
+    }
+    terms = {name: term() for name, (weight, term) in ways.items() if weight}
+    total = sum((ways[name][0] * term for name, term in terms.items()), predicted.new_zeros(()))
     return total, {name: term.detach() for name, term in {"loss": total, **terms}.items()}
 
 
@@ -120,6 +127,11 @@ def absolute_loss(predicted: Tensor, target: Tensor, known: Tensor) -> Tensor:
     # a clip of far things counts as if they were at 20 m, or its small unit would rule the batch
     size = (target * known).sum(axes) / count + _FAR_100_PER_M
     return (((predicted - target).abs() * known).sum(axes) / count / size).mean()
+
+
+def l1_loss(predicted: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """Mean absolute difference in 100/m over all that is known, sky as 0: the paper's loss (Chou et al., 2025)."""
+    return _mean((predicted - target).abs(), known)
 
 
 def ratio_loss(predicted: Tensor, target: Tensor, known: Tensor) -> Tensor:

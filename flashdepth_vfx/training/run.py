@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,22 @@ import torch
 from flashdepth_vfx.errors import DeviceError, SettingsError, UsageError
 from flashdepth_vfx.io.atomic import make_folder
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
-from flashdepth_vfx.training.data import Batch, batches
+from flashdepth_vfx.model.config import VitConfig
+from flashdepth_vfx.training.data import DataSettings, batches
+from flashdepth_vfx.training.datasets import Fault, open_dataset
+from flashdepth_vfx.training.paper.sets import SetsSettings, set_batches
 from flashdepth_vfx.training.passes import require_fitting
 from flashdepth_vfx.training.ranks import Ranks, joined_ranks
 from flashdepth_vfx.training.settings import TrainSettings
 from flashdepth_vfx.training.start import (
+    guided_by,
     history_of,
     hybrid_from,
     hybrid_origin,
     new_network,
     origin,
 )
-from flashdepth_vfx.training.train import Report, train
+from flashdepth_vfx.training.train import Report, Show, Source, train
 from flashdepth_vfx.weights.architecture import fit
 from flashdepth_vfx.weights.reading import SUFFIXES, read_tensors
 
@@ -34,29 +38,35 @@ __all__ = ["StageJob", "require_checkpoint_name", "run_stage", "training_device"
 
 @dataclass(frozen=True)
 class StageJob:
-    """One stage on made scenes.
+    """One stage, on made scenes or, by the kind of `settings.data`, on data sets.
 
-    `checkpoint` is written as it goes, and continued from if it is there. The network is `preset`'s. It begins from
-    `start`, checkpoint or weights of the stage before, or new, its encoder from the published weights `encoder` or
-    random. A hybrid's `teacher` is checkpoint or weights of the nano that guides it. `device` is cpu, cuda or
-    cuda:N; under `torchrun` each process has a GPU of its own.
+    `checkpoint` is written as it goes, and continued from if it is there. The network is `preset`'s, or a
+    configuration. It begins from `start`, checkpoint or weights of the stage before, or new, from the published
+    weights `encoder` or random. A hybrid's `teacher` is checkpoint or weights of the network that guides it; where it
+    is a transformer, `start` beside it is the student, and without it the whole hybrid. `roots` says where each data
+    set lies. `device` is cpu, cuda or cuda:N; under `torchrun` each process has a GPU of its own.
     """
 
     checkpoint: Path
     settings: TrainSettings
-    preset: str = "nano"
+    preset: str | ModelConfig = "nano"
     encoder: Path | None = None
     start: Path | None = None
     teacher: Path | None = None
+    roots: Mapping[str, Path] = field(default_factory=dict)
     device: str = "cpu"
 
 
-def run_stage(job: StageJob, report: Report, stop: threading.Event | None = None) -> int:
-    """Run it to its end, and return how many steps that took. `report` and `stop` are `train`'s.
+def run_stage(
+    job: StageJob, report: Report, stop: threading.Event | None = None, show: Show | None = None
+) -> int:
+    """Run it to its end, and return how many steps that took. `report`, `stop` and `show` are `train`'s.
 
-    Under `torchrun` all its processes train one network, each on its own scenes. Raises DeviceError, WeightsError for
-    files that are not what they should be, SettingsError for a size that the network cannot take, UsageError for a
-    hybrid that has no teacher and for a checkpoint whose name no later stage would read, OutputError, Interrupted.
+    Under `torchrun` all its processes train one network, each on its own scenes or clips. A file of a data set that
+    cannot be read is reported once, by the rank that met it. Raises DeviceError, WeightsError for files that are not
+    what they should be, SettingsError for a size that the network cannot take, UsageError for a hybrid that has no
+    teacher, a data set that is not there and a checkpoint whose name no later stage would read, PlateError for a set
+    of which nothing can be read, OutputError, Interrupted.
     """
     device = training_device(job.device)
     require_checkpoint_name(job.checkpoint)
@@ -66,13 +76,31 @@ def run_stage(job: StageJob, report: Report, stop: threading.Event | None = None
         require_fitting(net.config, job.settings.data)
         # now, and not when a minute's work is to be written there
         make_folder(job.checkpoint.parent)
-
-        def source(step: int) -> Iterator[Batch]:
-            return batches(job.settings.data, step, device, ranks.rank, ranks.count)
-
+        source = _source(job, device, ranks, report)
         return train(
-            net, job.settings, source, job.checkpoint, history, device, report, ranks, stop
+            net, job.settings, source, job.checkpoint, history, device, report, ranks, stop, show
         )
+
+
+def _source(job: StageJob, device: torch.device, ranks: Ranks, report: Report) -> Source:
+    data = job.settings.data
+    if isinstance(data, DataSettings):
+        return lambda step: batches(data, step, device, ranks.rank, ranks.count)
+    assert isinstance(data, SetsSettings)
+    homeless = [one.name for one in data.sets if one.name not in job.roots]
+    if homeless:
+        raise UsageError(f"{homeless[0]}: where it lies is not said")
+    sets = {
+        one.name: open_dataset(one.name, job.roots[one.name], cameras=False) for one in data.sets
+    }
+    seen: set[str] = set()
+
+    def unread(fault: Fault) -> None:
+        if fault.path not in seen:
+            seen.add(fault.path)
+            report({"unread": fault.path, "reason": fault.reason, "unread_files": len(seen)})
+
+    return lambda step: set_batches(data, sets, step, device, ranks.rank, ranks.count, unread)
 
 
 def require_checkpoint_name(path: Path) -> None:
@@ -107,16 +135,25 @@ def _of_rank(device: torch.device, ranks: Ranks) -> torch.device:
 def _begin(job: StageJob) -> tuple[FlashDepthNet, list[dict[str, Any]]]:
     """The network before its first step, and its history so far."""
     seed = job.settings.data.seed
+    config = ModelConfig.preset(job.preset) if isinstance(job.preset, str) else job.preset
+    hybrid = config.teacher is not None and isinstance(config.teacher.encoder, VitConfig)
+    if hybrid and job.teacher is not None:
+        if job.start is None:
+            raise UsageError(
+                f"{config.name} begins from two networks: name the student too (start)"
+            )
+        return guided_by(config, job.start, job.teacher, seed)
     if job.teacher is not None:
-        is_hybrid = ModelConfig.preset(job.preset).teacher is not None
-        preset = job.preset if is_hybrid else "nano-hybrid"
+        preset = config.name if config.teacher is not None else "nano-hybrid"
         net = hybrid_from(job.teacher, job.encoder, seed, preset)
         history: list[dict[str, Any]] = [dict(hybrid_origin(job.teacher, job.encoder, preset))]
     else:
-        net = new_network(job.preset, job.encoder, seed)
+        net = new_network(config, job.encoder, seed)
         history = [dict(origin(job.encoder))]
         if net.teacher_model is not None and job.start is None:
-            raise UsageError(f"{job.preset} is guided by another network: name it (--teacher)")
+            raise UsageError(
+                f"{config.name} is guided by another network: name it (--teacher, or teacher=FILE)"
+            )
     if job.start is not None:
         tensors = read_tensors(job.start).tensors
         net.load_state_dict(fit(str(job.start), net.config, tensors, per_frame=False))

@@ -1,10 +1,11 @@
-"""What training starts from: an encoder that has seen photographs, and for the hybrid a teacher that has learned."""
+"""What training starts from: weights that have seen photographs, and for the hybrid a teacher that has learned."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,15 @@ from torch import nn
 
 from flashdepth_vfx.errors import SettingsError, WeightsError
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
-from flashdepth_vfx.model.config import ConvConfig
+from flashdepth_vfx.model.config import ConvConfig, VitConfig
 from flashdepth_vfx.model.convnet import EfficientNetLite, lite_name_from_published
 from flashdepth_vfx.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from flashdepth_vfx.training.checkpoint import load_checkpoint
-from flashdepth_vfx.weights.architecture import fit
+from flashdepth_vfx.weights import ENTRIES
+from flashdepth_vfx.weights.architecture import fit, is_per_frame
 from flashdepth_vfx.weights.reading import read_tensors
 
-__all__ = ["history_of", "hybrid_from", "hybrid_origin", "new_network", "origin"]
+__all__ = ["guided_by", "history_of", "hybrid_from", "hybrid_origin", "new_network", "origin"]
 
 _FREE = "Apache-2.0"
 #: The number of the EfficientNet-Lite whose published ImageNet weights a file of this SHA-256 holds.
@@ -38,19 +40,75 @@ _TYPICAL_100_PER_M = 20.0
 _LITE_MEAN, _LITE_STD = 127.0 / 255.0, 128.0 / 255.0
 
 
-def new_network(preset: str, encoder: Path | None, seed: int) -> FlashDepthNet:
-    """A network of this preset.
+def new_network(preset: str | ModelConfig, encoder: Path | None, seed: int) -> FlashDepthNet:
+    """A network of this preset, or of one's own configuration.
 
-    `encoder` is the published state dict of its EfficientNet-Lite, or None for a random one.
+    `encoder` is what it begins from: the published state dict of its EfficientNet-Lite, or of a transformer Depth
+    Anything V2, encoder and decoder; None for a random one. The temporal module starts without effect.
 
     Raises SettingsError for an unknown preset, WeightsError when the file does not fit.
     """
     torch.manual_seed(seed)
-    net = FlashDepthNet(ModelConfig.preset(preset))
+    config = ModelConfig.preset(preset) if isinstance(preset, str) else preset
+    net = FlashDepthNet(config)
+    if encoder is not None and isinstance(config.encoder, VitConfig):
+        _load_per_frame(net, encoder)
+        return net
     if encoder is not None:
         _load_encoder(net, encoder)
     _typical_output(net)
     return net
+
+
+def guided_by(
+    config: ModelConfig, student: Path, teacher: Path, seed: int
+) -> tuple[FlashDepthNet, list[dict[str, Any]]]:
+    """The hybrid that a second stage begins from, and its history: FlashDepth Full from S and L.
+
+    `student` is checkpoint or weights of the same network without a teacher; of `teacher` encoder and decoder are
+    taken, with a temporal module or without. The fusion starts without effect. Raises WeightsError when a file does
+    not fit, SettingsError for a network that has no teacher.
+    """
+    torch.manual_seed(seed)
+    net = FlashDepthNet(config)
+    if net.teacher_model is None or config.teacher is None:
+        raise SettingsError(f"{config.name} is guided by no other network")
+    alone = replace(config, name=f"{config.name} without its teacher", teacher=None)
+    taken = fit(str(student), alone, read_tensors(student).tensors, per_frame=False)
+    net.load_state_dict(net.state_dict() | taken, strict=True)
+    found, wanted = read_tensors(teacher).tensors, net.teacher_model.state_dict()
+    unlike = [
+        name for name, t in wanted.items() if name not in found or found[name].shape != t.shape
+    ]
+    if unlike:
+        raise WeightsError(
+            f"{teacher}: not weights of this teacher; {len(unlike)} do not fit, such as {unlike[0]}"
+        )
+    net.teacher_model.load_state_dict({name: found[name] for name in wanted}, strict=True)
+    begun, *stages = _history_if_told(student)
+    taught = _history_if_told(teacher)[0]
+    said = {"base": str(taught["encoder"]), "license": str(taught["license"])}
+    return net, [begun | _teacher_record(teacher, begun["license"], said), *stages]
+
+
+def _load_per_frame(net: FlashDepthNet, path: Path) -> None:
+    """Depth Anything V2 into encoder and decoder: every name that it has, and no other."""
+    tensors = read_tensors(path).tensors
+    if not is_per_frame(tensors):
+        raise WeightsError(
+            f"{path}: it has a temporal module: it is a stage before (start), no encoder"
+        )
+    fitted = fit(str(path), net.config, tensors, per_frame=True)
+    temporal = {name: t for name, t in net.state_dict().items() if name.startswith("mamba.")}
+    net.load_state_dict(fitted | temporal, strict=True)
+
+
+def _history_if_told(path: Path) -> list[dict[str, Any]]:
+    """A published file does not say how it was trained, and a registered one what it may be used for."""
+    try:
+        return history_of(path)
+    except WeightsError:
+        return [dict(origin(path))]
 
 
 def hybrid_from(
@@ -83,6 +141,9 @@ def origin(encoder: Path | None) -> dict[str, str]:
     if encoder is None:
         return {"encoder": "random", "license": _FREE}
     sha256 = _sha256(encoder)
+    for entry in ENTRIES.values():
+        if entry.sha256 == sha256:
+            return {"encoder": entry.file, "license": entry.license, "sha256": sha256}
     if sha256 not in _PUBLISHED:
         return {"encoder": encoder.name, "license": "unknown", "sha256": sha256}
     number = _PUBLISHED[sha256]
@@ -115,16 +176,25 @@ def hybrid_origin(teacher: Path, encoder: Path | None, preset: str = _HYBRID) ->
 
     Raises WeightsError when a file is not there, or `teacher` is neither weights nor a training checkpoint.
     """
-    said = _told_by(teacher)
-    license_of_teacher = said.get("license", "unknown")
-    start = origin(encoder)
+    start, said = origin(encoder), _told_by(teacher)
     if _is_twin(preset, encoder):
-        start = {"encoder": said.get("base", "unknown"), "license": license_of_teacher}
+        start = {
+            "encoder": said.get("base", "unknown"),
+            "license": said.get("license", "unknown"),
+        }
+    base = f"nano, begun from: {said.get('base', 'unknown')}"
+    return start | _teacher_record(teacher, start["license"], said | {"base": base})
+
+
+def _teacher_record(
+    teacher: Path, license_of_student: str, said: Mapping[str, str]
+) -> dict[str, str]:
+    license_of_teacher = said.get("license", "unknown")
     paid_use = said.get("commercial_use", "yes") == "yes"
-    free = start["license"] == license_of_teacher == _FREE and paid_use
-    return start | {
+    free = license_of_student == license_of_teacher == _FREE and paid_use
+    return {
         "license": _FREE if free else "unknown",
-        "teacher": f"nano, begun from: {said.get('base', 'unknown')}",
+        "teacher": said["base"],
         "teacher_license": license_of_teacher,
         "teacher_sha256": _sha256(teacher),
     }
@@ -135,25 +205,25 @@ def _is_twin(preset: str, encoder: Path | None) -> bool:
     return preset == _TWIN and encoder is None
 
 
-def _told_by(path: Path) -> Mapping[str, str]:
+def _told_by(path: Path) -> dict[str, str]:
     """`license`, `base` and `commercial_use` that weights or a training checkpoint state, as far as they do."""
     if path.suffix == ".safetensors":
-        return read_tensors(path).metadata
+        return dict(read_tensors(path).metadata)
     start = history_of(path)[0]
     return {**start, "base": start.get("encoder", "unknown")}
 
 
 def _sha256(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as problem:
         raise WeightsError(f"{path}: cannot be read: {problem.strerror}") from problem
 
 
 def _load_encoder(net: FlashDepthNet, path: Path) -> None:
     config = net.config.encoder
-    if not isinstance(config, ConvConfig):
-        raise WeightsError(f"{path}: only an EfficientNet-Lite encoder can start from a file")
+    assert isinstance(config, ConvConfig)
     published = read_tensors(path).tensors
     try:
         named = {

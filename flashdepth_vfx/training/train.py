@@ -18,20 +18,22 @@ from flashdepth_vfx.errors import Interrupted, WeightsError
 from flashdepth_vfx.model import FlashDepthNet, TemporalState
 from flashdepth_vfx.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from flashdepth_vfx.training.data import Batch
-from flashdepth_vfx.training.learner import Learner, NetworkLearner
+from flashdepth_vfx.training.learner import Learner, learner_of
 from flashdepth_vfx.training.losses import clip_loss
+from flashdepth_vfx.training.optimizer import new_optimizer, rate_at
 from flashdepth_vfx.training.ranks import ALONE, Ranks
 from flashdepth_vfx.training.settings import TrainSettings
 
-__all__ = ["Report", "Source", "train"]
+__all__ = ["Report", "Show", "Source", "train"]
 
-_BETAS = (0.9, 0.99)
-_CLIP_NORM = 1.0
 #: What the settings say of a group of parameters, whatever a checkpoint was written with.
 _TOLD = ("peak", "weight_decay")
 
 Report = Callable[[dict[str, Any]], None]
 """Takes one line of the log, as plain values."""
+
+Show = Callable[[int, Batch, Tensor], None]
+"""Takes a step, its batch, and the disparity `(B, T, H, W)` in 100/m that it was given."""
 
 Source = Callable[[int], Iterator[Batch]]
 """The batches of a step and of all after it, without end: the same ones whenever it is asked."""
@@ -47,17 +49,18 @@ def train(
     report: Report,
     ranks: Ranks = ALONE,
     stop: threading.Event | None = None,
+    show: Show | None = None,
 ) -> int:
     """Train `net` in place and return how many steps were taken: none where the end was reached before.
 
     The checkpoint `path` is written as it goes, and continued from if it is there, at the rates of `settings`.
-    `history` are `start.origin` and the records of the stages before this one. Of several ranks the first writes
-    and reports; all end with the same network. Setting `stop` ends it where the next clip begins, with the checkpoint
-    written, by raising Interrupted. Raises WeightsError when `path` is no checkpoint of this network, stage and
-    history, OutputError when it cannot be written.
+    `history` are `start.origin` and the records of the stages before this one. Of several ranks the first writes,
+    reports and shows (every `settings.sample_every` steps); all end with the same network. Setting `stop` ends it
+    where the next clip begins, with the checkpoint written, by raising Interrupted. Raises WeightsError when `path`
+    is no checkpoint of this network, stage and history, OutputError when it cannot be written, DeviceError when the
+    ranks no longer have one network.
     """
-    learner = NetworkLearner(net) if isinstance(net, FlashDepthNet) else net
-    run = _Run(learner, settings, device, ranks, stop or threading.Event())
+    run = _Run(learner_of(net), settings, device, ranks, stop or threading.Event())
     if path.exists():
         run.resume(load_checkpoint(path), path, history)
     saved, first = run.clock, run.step
@@ -68,7 +71,10 @@ def train(
             saved = run.clock
             if run.stopping:
                 raise Interrupted(f"stopped after step {run.step}; {path} goes on from there")
-        run.take_step(batch, report if ranks.rank == 0 else _silent)
+        predicted = run.take_step(batch, report if ranks.rank == 0 else _silent)
+        every = settings.sample_every
+        if show is not None and ranks.rank == 0 and every and run.step % every == 0:
+            show(run.step, batch, predicted)
         if run.progress >= 1.0:
             run.save(path, history)
             break
@@ -91,7 +97,7 @@ class _Run:
         self._stop = stop
         self.step, self.seconds_before, self.began = 0, 0.0, time.monotonic()
         learner.begin(device)
-        self.optimizer = _optimizer(learner, settings)
+        self.optimizer = new_optimizer(learner, settings)
         self.trained = [p for p in self.net.parameters() if p.requires_grad]
         self.state: TemporalState | None = None
         #: the clock of all ranks together, and whether one of them was told to stop: what one decides, all decide
@@ -129,19 +135,20 @@ class _Run:
         by_clock = self.clock / (60.0 * minutes) if minutes is not None else 0.0
         return max(by_step, by_clock)
 
-    def take_step(self, batch: Batch, report: Report) -> None:
-        rate = _rate(self.step, self.progress, self.settings)
+    def take_step(self, batch: Batch, report: Report) -> Tensor:
+        rate = rate_at(self.step, self.progress, self.settings)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * rate
         self.learner.set_modes(self.settings)
-        loss, terms = clip_loss(
-            self._predicted(batch), batch.disparity_100_per_m, self.settings.loss
-        )
+        predicted = self._predicted(batch)
+        loss, terms = clip_loss(predicted, batch.disparity_100_per_m, self.settings.loss)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.step += 1
         self._agree()
-        norm = nn.utils.clip_grad_norm_(self.trained, _CLIP_NORM)
+        # infinity shortens nothing, and tells the norm
+        longest = self.settings.optimizer.clip_norm or math.inf
+        norm = nn.utils.clip_grad_norm_(self.trained, longest)
         if bool(norm.isfinite()):
             self.optimizer.step()
         else:
@@ -149,6 +156,7 @@ class _Run:
         self.recent.append(terms | {"gradient_norm": norm.detach()})
         if self.step % self.settings.log_every == 0 or self.progress >= 1.0:
             report(self._line(rate))
+        return predicted.detach()
 
     def _predicted(self, batch: Batch) -> Tensor:
         before = None if batch.fresh else self.state
@@ -182,6 +190,8 @@ class _Run:
             "rate": round(rate, 5),
             "skipped": self.skipped,
         }
+        if self.device.type == "cuda":
+            line["peak_gib"] = round(torch.cuda.max_memory_allocated(self.device) / 2**30, 2)
         self.logged, self.recent = now, []
         return line | {name: round(mean, 5) for name, mean in means.items()}
 
@@ -192,15 +202,17 @@ class _Run:
     def save(self, path: Path, history: list[dict[str, Any]]) -> None:
         # batch statistics are each rank's own until here
         self.ranks.average_(b for b in self.net.buffers() if b.is_floating_point())
+        fingerprint = self.ranks.require_same(self.net.parameters())
         if self.ranks.rank == 0:
-            save_checkpoint(self._checkpoint(history), path)
+            save_checkpoint(self._checkpoint(history, fingerprint), path)
 
-    def _checkpoint(self, history: list[dict[str, Any]]) -> Checkpoint:
+    def _checkpoint(self, history: list[dict[str, Any]], fingerprint: str) -> Checkpoint:
         record = {
             "settings": json.loads(json.dumps(dataclasses.asdict(self.settings))),
             "steps": self.step,
             "seconds": round(self.seconds(), 1),
             "ranks": self.ranks.count,
+            "fingerprint": fingerprint,
             "frames_seen": self._frames_of(self.step),
         }
         return Checkpoint(
@@ -215,24 +227,3 @@ class _Run:
 
 def _silent(line: dict[str, Any]) -> None:
     """What the ranks after the first say."""
-
-
-def _optimizer(learner: Learner, settings: TrainSettings) -> torch.optim.AdamW:
-    """AdamW with one rate for each part; decay on matrices only. A part whose rate is 0 is left as it is."""
-    groups = []
-    for module, rate in learner.rates(settings):
-        module.requires_grad_(rate > 0.0)
-        parameters = [p for p in module.parameters() if p.requires_grad]
-        for matrices, decay in ((True, settings.weight_decay), (False, 0.0)):
-            chosen = [p for p in parameters if (p.ndim > 1) is matrices]
-            if chosen:
-                groups.append({"params": chosen, "peak": rate, "lr": rate, "weight_decay": decay})
-    on_gpu = next(learner.module.parameters()).is_cuda
-    return torch.optim.AdamW(groups, betas=_BETAS, fused=on_gpu)
-
-
-def _rate(step: int, progress: float, settings: TrainSettings) -> float:
-    """Linear warm-up, then half a cosine."""
-    warm = min(1.0, (step + 1) / settings.warmup_steps)
-    fall = 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
-    return warm * (settings.last_rate + (1.0 - settings.last_rate) * fall)

@@ -17,7 +17,7 @@ from flashdepth_vfx.errors import SettingsError
 from flashdepth_vfx.io.atomic import make_folder
 from flashdepth_vfx.measures.predictor import canvas_of
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig, TemporalState
-from flashdepth_vfx.training.data import Batch, batches, network_input
+from flashdepth_vfx.training.data import Batch, DataSettings, batches, network_input
 from flashdepth_vfx.training.run import require_checkpoint_name, training_device
 from flashdepth_vfx.training.settings import TrainSettings
 from flashdepth_vfx.training.train import Report, train
@@ -49,6 +49,8 @@ class UpsamplerJob:
                 "an upsampling learns from single frames, uncompiled, at a decoder_rate above 0"
             )
         data, multiple = self.settings.data, self.upsampler.multiple
+        if not isinstance(data, DataSettings):
+            raise SettingsError("an upsampling learns from made scenes")
         if data.width_px % multiple or data.height_px % multiple:
             raise SettingsError(
                 f"pictures of {data.width_px}x{data.height_px}: each side should be a multiple of {multiple}"
@@ -96,6 +98,7 @@ def train_upsampler(job: UpsamplerJob, report: Report, stop: threading.Event | N
     device = training_device(job.device)
     require_checkpoint_name(job.checkpoint)
     loaded, data = load(job.weights), job.settings.data
+    assert isinstance(data, DataSettings)
     base = FlashDepthNet(ModelConfig.from_dict(loaded.config))
     base.load_state_dict(loaded.state_dict, strict=True)
     torch.manual_seed(data.seed)

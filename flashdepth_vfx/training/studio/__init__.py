@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flashdepth_vfx.training.studio.check import ShotReport, check_shots, open_shots
 from flashdepth_vfx.training.studio.clips import ClipSettings, StudioClips, whole_clip
+from flashdepth_vfx.training.studio.dataset import StudioRenders
 from flashdepth_vfx.training.studio.judging import (
     HELD_OUT_SHOTS,
     MADE_SCENES,
@@ -24,6 +25,7 @@ __all__ = [
     "ShotReport",
     "StudioClips",
     "StudioReading",
+    "StudioRenders",
     "StudioShot",
     "check_shots",
     "errors",

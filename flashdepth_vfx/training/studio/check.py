@@ -20,9 +20,10 @@ from flashdepth_vfx.io.sequence import os_errors_name
 from flashdepth_vfx.measures.metrics import HORIZON_M
 from flashdepth_vfx.plate import PlateHeader
 from flashdepth_vfx.preprocess import shot_window
+from flashdepth_vfx.training.channels import choose_depth_channel
 from flashdepth_vfx.training.studio.find import FoundShot, find_shots
 from flashdepth_vfx.training.studio.reading import StudioReading
-from flashdepth_vfx.training.studio.shot import StudioShot, choose_depth_channel
+from flashdepth_vfx.training.studio.shot import StudioShot
 
 __all__ = ["ShotReport", "check_shots", "open_shots"]
 
