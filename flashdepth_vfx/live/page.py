@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -22,6 +23,8 @@ from flashdepth_vfx.sheet import coloured
 from flashdepth_vfx.stills import jpeg
 
 __all__ = ["LivePage"]
+
+N = TypeVar("N", bound=np.generic)
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: What is shown is no wider; whoever wants pixels has the files.
@@ -178,7 +181,7 @@ class LivePage:
         return Handler
 
 
-def _small(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+def _small(picture: NDArray[N]) -> NDArray[N]:
     """By whole steps: it is looked at, and made anew for each frame."""
     step = -(-picture.shape[1] // _WIDTH_PX)
     return picture[::step, ::step]

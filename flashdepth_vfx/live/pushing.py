@@ -1,22 +1,24 @@
 """DepthStream: pictures pushed one after another, depth back for each, with the state kept between them.
 
-picture ─▶ push ─▶ depth          a webcam loop is these two lines, and the next picture
+picture ─▶ prepare ─▶ infer ─▶ finish ─▶ depth          all three are `push`; a loop may have them overlap
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from flashdepth_vfx.assembly import canvas_for, engine_for
 from flashdepth_vfx.color import plan_color
-from flashdepth_vfx.engine import DepthEngine
+from flashdepth_vfx.engine import DepthEngine, PreparedFrame
 from flashdepth_vfx.errors import PlateSizeError, SettingsError
-from flashdepth_vfx.manifest import FrameRecord, frame_block
+from flashdepth_vfx.io.movie_frames import shares_of_white
+from flashdepth_vfx.manifest import FrameRecord, frame_block, own_block
 from flashdepth_vfx.model.attention import record_of
 from flashdepth_vfx.networks import Network, Networks
 from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader, Window
@@ -25,7 +27,32 @@ from flashdepth_vfx.settings import NORMALISED, RenderSettings
 from flashdepth_vfx.stability import STABILISER
 from flashdepth_vfx.state import ShotIdentity, ShotState
 
-__all__ = ["DepthStream"]
+__all__ = ["DepthStream", "Prepared", "Seen", "Take"]
+
+
+@dataclass(frozen=True)
+class Take:
+    """What is the same for all pictures of one size and kind: the engine, and what files say of it."""
+
+    engine: DepthEngine
+    block: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A picture as the network takes it."""
+
+    take: Take
+    frame: PreparedFrame
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture that the network has seen: `disparity` `(h, w)` on the device."""
+
+    prepared: Prepared
+    disparity: Tensor
+    record: FrameRecord
 
 
 class DepthStream:
@@ -57,9 +84,9 @@ class DepthStream:
         self._network: Network = (networks or Networks()).open(self.settings)
         self._path = Path(name)
         self._frame = first_frame
-        self._engine: DepthEngine | None = None
+        self._take: Take | None = None
+        self._last: Take | None = None
         self._facts: tuple[Any, ...] = ()
-        self._color = ""
 
     @property
     def next_frame(self) -> int:
@@ -81,8 +108,19 @@ class DepthStream:
         """The depth of one picture, `(H, W, 3)` RGB: uint8, uint16, or float as it is encoded (1.0 is white).
 
         `color_hint` is the space that its source names. Raises `PlateSizeError` for an array that is no picture, or
-        too small for one, and `DeviceError`.
+        too small for one, and `DeviceError`. It is `prepare`, `infer` and `finish`, one after the other.
         """
+        prepared = self.prepare(picture, pixel_aspect=pixel_aspect, color_hint=color_hint)
+        return self.finish(self.infer(prepared))
+
+    def prepare(
+        self,
+        picture: NDArray[Any],
+        *,
+        pixel_aspect: float = 1.0,
+        color_hint: str | None = None,
+    ) -> Prepared:
+        """A picture as the network takes it, with the next number. Of one thread, beside those of the other two."""
         rgb = self._as_rgb(picture)
         window = Window(0, 0, rgb.shape[1], rgb.shape[0])
         header = PlateHeader(
@@ -99,25 +137,43 @@ class DepthStream:
             attributes={},
         )
         facts = (window, pixel_aspect, color_hint)
-        if self._engine is None or facts != self._facts:
-            made, is_first = self._made(header), self._engine is None
-            if not is_first:
-                self.reset()
-            self._engine, self._facts = made, facts
-        record = FrameRecord(self._frame, reset=self.state is None)
-        depth, self.state = self._engine.step(Plate(header=header, rgb=rgb), self.state)
+        if self._take is None or facts != self._facts:
+            self._take, self._facts = self._take_of(header), facts
+        frame = self._take.engine.prepare(Plate(header=header, rgb=rgb))
+        prepared = Prepared(self._take, self._take.engine.send(frame))
         self._frame += 1
-        said = frame_block(
-            self._engine.identity, self.settings, self._network.record, self._color, record
+        return prepared
+
+    def infer(self, prepared: Prepared) -> Seen:
+        """Its disparity, and the state after it; pictures in the order in which they were prepared."""
+        if self._last is not None and self._last is not prepared.take:
+            self.reset()
+        self._last = prepared.take
+        frame = prepared.frame.header.frame
+        before = None if self.state is None else self.state.skip_to(frame)
+        widened = self._network.runner.widened
+        disparity, self.state = prepared.take.engine.infer(prepared.frame, before)
+        record = FrameRecord(
+            frame=frame,
+            reset=before is None,
+            nan_count=prepared.frame.nan_count,
+            inf_count=prepared.frame.inf_count,
+            widened=self._network.runner.widened > widened,
         )
-        return replace(depth, attributes=said)
+        return Seen(prepared, disparity, record)
+
+    def finish(self, seen: Seen) -> DepthFrame:
+        """Its depth at the picture's size. Safe on any thread."""
+        take, frame = seen.prepared.take, seen.prepared.frame
+        depth = take.engine.finish(frame.header, seen.disparity, frame.guide)
+        return replace(depth, attributes=take.block | own_block(seen.record))
 
     def reset(self) -> None:
         """Forget the past: the next picture is the first of a take."""
         self.state = None
         self.resets += 1
 
-    def _made(self, header: PlateHeader) -> DepthEngine:
+    def _take_of(self, header: PlateHeader) -> Take:
         settings, network = self.settings, self._network
         color = plan_color(
             header,
@@ -126,7 +182,6 @@ class DepthStream:
             display_view=settings.display_view,
             exposure=float(settings.exposure_stops),
         )
-        self._color = color.sentence()
         canvas = canvas_for(
             network, shot_window([header]), header.pixel_aspect, settings.resolution
         )
@@ -143,7 +198,9 @@ class DepthStream:
             kernels=network.device.kernels + record_of(network.attention(canvas, {})),
             stabilised=STABILISER if settings.stabilise else "",
         )
-        return engine_for(settings, network, identity, color)
+        engine = engine_for(settings, network, identity, color)
+        said = color.sentence()
+        return Take(engine, frame_block(identity, settings, network.record, said, FrameRecord(0)))
 
     def _as_rgb(self, picture: NDArray[Any]) -> FloatArray:
         if picture.ndim != 3 or picture.shape[2] != 3:
@@ -156,4 +213,4 @@ class DepthStream:
             raise PlateSizeError(
                 self._path, f"is an array of {picture.dtype}; give uint8, uint16 or float"
             )
-        return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
+        return shares_of_white(picture)

@@ -34,7 +34,7 @@ _DEVICES = {"/dev/video": "v4l2"}
 
 
 class Grabber:
-    """Grabs `job.source` into `inbox`. `damaged` counts packets that could not be decoded."""
+    """Grabs `job.source` into `inbox` while it is a context. `damaged` counts packets that could not be decoded."""
 
     def __init__(self, job: LiveJob, inbox: Inbox) -> None:
         self.damaged = 0
@@ -42,12 +42,12 @@ class Grabber:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="grab", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
+    def __enter__(self) -> Grabber:
         self._thread.start()
+        return self
 
-    def close(self) -> None:
-        """Stop; a source that hangs is left to its own time limit."""
+    def __exit__(self, *_: object) -> None:
+        # A source that hangs is left to its own time limit.
         self._stop.set()
         self._inbox.close()
         self._thread.join(self._job.timeout_seconds)
