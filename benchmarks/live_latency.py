@@ -4,10 +4,10 @@
     python benchmarks/live_latency.py --weights random:full --size 2044x1148 --device cuda
 
 A camera of 24 pictures a second is kept by the clock: a picture is captured at its time, whoever looks, and the
-newest is taken. Pushed, colour, network and depth of one picture follow each other before the next is taken; streamed,
-as `flashdepth stream` does, they overlap. Its depth, an array in host memory at the picture's size, is waited for.
-Decoding and files are not in it. Prints a table, and how long each stage takes of a streamed picture, and writes JSON
-(`benchmarks/results/live_latency.json` unless `--json` says another file).
+newest is taken. Pushed, colour, network and depth of one picture follow each other before the next is taken;
+streamed, as `flashdepth stream` does, they overlap. Its depth, an array in host memory at the picture's size, is
+waited for. Decoding and files are not in it. Prints a table, and how long each stage takes of a streamed picture, and
+writes JSON (`benchmarks/results/live_latency.json` unless `--json` says another file).
 """
 
 from __future__ import annotations

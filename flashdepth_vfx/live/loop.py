@@ -85,6 +85,14 @@ class LiveStatus:
         span = self.written[-1] - self.written[0] if len(self.written) > 1 else 0.0
         return (len(self.written) - 1) / span if span > 0 else 0.0
 
+    def to_line(self) -> str:
+        """In words, for people."""
+        return (
+            f"{self.frames} frames, {self.frames_per_second:.1f}/s, latency {1000 * self.latency_seconds:.0f} ms "
+            f"(worst {1000 * self.worst_latency_seconds:.0f}), {self.dropped} dropped, {self.damaged} damaged, "
+            f"{self.gaps} gaps, {self.resets} resets"
+        )
+
     def to_plain(self) -> dict[str, Any]:
         """As JSON values."""
         return {

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from flashdepth_vfx.errors import OutputError, SettingsError
 from flashdepth_vfx.live.loop import LiveFrame, LiveStatus
 from flashdepth_vfx.live.outputs import Shade
-from flashdepth_vfx.sheet import coloured
 from flashdepth_vfx.stills import jpeg
 
 __all__ = ["LivePage"]
@@ -141,7 +140,7 @@ class LivePage:
             return None
         if path == "/plate.jpg":
             return "image/jpeg", jpeg(_small(frame.picture))
-        return "image/jpeg", jpeg(_small(coloured(self._shade.of(frame.depth.depth), 0.0, 1.0)))
+        return "image/jpeg", jpeg(self._shade.colours(_small(frame.depth.depth)))
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         answer: Callable[[str, str], tuple[str, bytes] | None] = self._answer

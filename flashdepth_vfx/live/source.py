@@ -9,6 +9,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import av
@@ -22,7 +23,7 @@ from flashdepth_vfx.io.upright import exif_of_rotation
 from flashdepth_vfx.live.inbox import Ended, Gap, Grabbed, Inbox
 from flashdepth_vfx.live.job import LiveJob
 
-__all__ = ["Grabber"]
+__all__ = ["Grabber", "long_side_px"]
 
 #: Between two tries to open a source that went away.
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 8.0
@@ -147,6 +148,19 @@ class Grabber:
                 in_a_row = 0
                 if isinstance(picture, VideoFrame):
                     yield picture
+
+
+def long_side_px(movie: Path) -> int:
+    """Of a movie's pictures, in square pixels. Raises `CorruptPlateError`."""
+    try:
+        with av.open(str(movie), metadata_errors="replace") as container:
+            if not container.streams.video:
+                raise CorruptPlateError(movie, "it has no picture, only sound or data")
+            stream = container.streams.video[0]
+            across = stream.width * float(stream.sample_aspect_ratio or 1)
+            return round(max(across, stream.height))
+    except av.FFmpegError as error:
+        raise CorruptPlateError(movie, error.strerror or str(error)) from error
 
 
 def _format_of(source: str) -> str | None:
