@@ -110,7 +110,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "live": {
         "assembly", "color", "engine", "errors", "frames", "io", "lazy", "manifest", "model", "networks", "pipeline",
-        "plate", "preprocess", "settings", "sheet", "stability", "state", "stills",
+        "plate", "preprocess", "settings", "sheet", "stability", "state", "stills", "workers",
     },
     # It looks at what is on disk, and knows no network.
     "review": {

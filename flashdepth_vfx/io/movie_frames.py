@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from flashdepth_vfx.io.timecode import timecode_after
 from flashdepth_vfx.io.upright import swaps_sides, upright
-from flashdepth_vfx.plate import FloatArray
+from flashdepth_vfx.plate import CodeArray, FloatArray
 
-__all__ = ["CodeArray", "MovieFacts", "codes_of", "facts_of", "pixels_of", "shares_of_white"]
-
-CodeArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+__all__ = ["MovieFacts", "codes_of", "facts_of", "pixels_of"]
 
 #: FFmpeg's numbers: the matrix is not stated; transfer and primaries that name an OCIO space.
 _UNSPECIFIED = 2
@@ -77,9 +74,5 @@ def codes_of(picture: VideoFrame, orientation: int) -> CodeArray:
 
 def pixels_of(picture: VideoFrame, orientation: int) -> FloatArray:
     """The same as float32, 0..1."""
-    return shares_of_white(codes_of(picture, orientation))
-
-
-def shares_of_white(codes: CodeArray) -> FloatArray:
-    """uint8 or uint16 as float32, 0..1."""
+    codes = codes_of(picture, orientation)
     return codes.astype(np.float32) / np.float32(np.iinfo(codes.dtype).max)

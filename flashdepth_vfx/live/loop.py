@@ -11,14 +11,13 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from flashdepth_vfx.io.movie_frames import CodeArray
 from flashdepth_vfx.live.inbox import Gap, Inbox
 from flashdepth_vfx.live.job import LiveJob
 from flashdepth_vfx.live.pushing import DepthStream
 from flashdepth_vfx.live.source import Grabber
 from flashdepth_vfx.live.stages import Stages
 from flashdepth_vfx.networks import Networks
-from flashdepth_vfx.plate import DepthFrame
+from flashdepth_vfx.plate import CodeArray, DepthFrame
 
 __all__ = ["LiveFrame", "LiveOutput", "LiveStatus", "live_frames", "stream"]
 

@@ -5,6 +5,7 @@ picture ─▶ prepare ─▶ infer ─▶ finish ─▶ depth          all thre
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,20 @@ from flashdepth_vfx.assembly import canvas_for, engine_for
 from flashdepth_vfx.color import plan_color
 from flashdepth_vfx.engine import DepthEngine, PreparedFrame
 from flashdepth_vfx.errors import PlateSizeError, SettingsError
-from flashdepth_vfx.io.movie_frames import shares_of_white
 from flashdepth_vfx.manifest import FrameRecord, frame_block, own_block
 from flashdepth_vfx.model.attention import record_of
 from flashdepth_vfx.networks import Network, Networks
-from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader, Window
+from flashdepth_vfx.plate import DepthFrame, Plate, PlateHeader, Window
 from flashdepth_vfx.preprocess import shot_window
 from flashdepth_vfx.settings import NORMALISED, RenderSettings
 from flashdepth_vfx.stability import STABILISER
 from flashdepth_vfx.state import ShotIdentity, ShotState
+from flashdepth_vfx.workers import usable_cores
 
 __all__ = ["DepthStream", "Prepared", "Seen", "Take"]
+
+#: Of colour: more of them wait for memory.
+_MOST_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,9 @@ class DepthStream:
         self._network: Network = (networks or Networks()).open(self.settings)
         self._path = Path(name)
         self._frame = first_frame
+        self._pool = ThreadPoolExecutor(
+            min(len(usable_cores()), _MOST_THREADS), thread_name_prefix="color"
+        )
         self._take: Take | None = None
         self._last: Take | None = None
         self._facts: tuple[Any, ...] = ()
@@ -121,8 +128,8 @@ class DepthStream:
         color_hint: str | None = None,
     ) -> Prepared:
         """A picture as the network takes it, with the next number. Of one thread, beside those of the other two."""
-        rgb = self._as_rgb(picture)
-        window = Window(0, 0, rgb.shape[1], rgb.shape[0])
+        self._require_picture(picture)
+        window = Window(0, 0, picture.shape[1], picture.shape[0])
         header = PlateHeader(
             path=self._path,
             frame=self._frame,
@@ -139,10 +146,16 @@ class DepthStream:
         facts = (window, pixel_aspect, color_hint)
         if self._take is None or facts != self._facts:
             self._take, self._facts = self._take_of(header), facts
-        frame = self._take.engine.prepare(Plate(header=header, rgb=rgb))
-        prepared = Prepared(self._take, self._take.engine.send(frame))
+        engine = self._take.engine
+        if picture.dtype.kind == "f":
+            rgb = picture.astype(np.float32, copy=False)
+            frame = engine.send(engine.prepare(Plate(header=header, rgb=rgb)))
+        else:
+            # A view that is turned round, as cameras' BGR is, or one that may not be written to, is copied.
+            codes = np.require(picture, requirements=("C", "W"))
+            frame = engine.prepare_codes(header, codes, self._pool.map)
         self._frame += 1
-        return prepared
+        return Prepared(self._take, frame)
 
     def infer(self, prepared: Prepared) -> Seen:
         """Its disparity, and the state after it; pictures in the order in which they were prepared."""
@@ -202,15 +215,12 @@ class DepthStream:
         said = color.sentence()
         return Take(engine, frame_block(identity, settings, network.record, said, FrameRecord(0)))
 
-    def _as_rgb(self, picture: NDArray[Any]) -> FloatArray:
+    def _require_picture(self, picture: NDArray[Any]) -> None:
         if picture.ndim != 3 or picture.shape[2] != 3:
             raise PlateSizeError(
                 self._path, f"is an array of {picture.shape}; a picture is (H, W, 3), red first"
             )
-        if picture.dtype.kind == "f":
-            return picture.astype(np.float32, copy=False)
-        if picture.dtype not in (np.uint8, np.uint16):
+        if picture.dtype.kind != "f" and picture.dtype not in (np.uint8, np.uint16):
             raise PlateSizeError(
                 self._path, f"is an array of {picture.dtype}; give uint8, uint16 or float"
             )
-        return shares_of_white(picture)

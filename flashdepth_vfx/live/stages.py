@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from flashdepth_vfx.errors import Interrupted
-from flashdepth_vfx.io.movie_frames import CodeArray, codes_of
+from flashdepth_vfx.io.movie_frames import codes_of
 from flashdepth_vfx.live.inbox import Ended, Gap, Grabbed, Inbox
 from flashdepth_vfx.live.job import LiveJob
 from flashdepth_vfx.live.pace import Pace, Ride
 from flashdepth_vfx.live.pushing import DepthStream, Prepared, Seen
 from flashdepth_vfx.pipeline import on_a_thread
-from flashdepth_vfx.plate import DepthFrame
+from flashdepth_vfx.plate import CodeArray, DepthFrame
 
 __all__ = ["STAGES", "Made", "Stages"]
 
