@@ -30,7 +30,7 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 8.0
 #: A decoder that is given nothing but damage is not fed for ever.
 _MOST_DAMAGED_IN_A_ROW = 250
 #: How FFmpeg opens what is no file: over TCP, since lost UDP packets are damage that nobody asked for.
-_OPTIONS = {"rtsp_transport": "tcp", "fflags": "nobuffer"}
+_OPTIONS = {"rtsp_transport": "tcp"}
 _DEVICES = {"/dev/video": "v4l2"}
 
 
@@ -166,7 +166,8 @@ def long_side_px(movie: Path) -> int:
 def _format_of(source: str) -> str | None:
     """FFmpeg's name for a device, which no address tells it."""
     kind = next((name for start, name in _DEVICES.items() if source.startswith(start)), None)
-    if kind is not None and kind not in av.formats_available:
+    known = {name for names in av.formats_available for name in names.split(",")}
+    if kind is not None and kind not in known:
         raise StreamError(
             source,
             f"this FFmpeg reads no {kind} devices; serve the camera as RTSP and name its address",
