@@ -13,6 +13,7 @@ from flashdepth_vfx import RenderJob, RenderSettings, Shot, render
 from flashdepth_vfx.errors import PlateSizeError, SettingsError
 from flashdepth_vfx.io import open_plates
 from flashdepth_vfx.live import DepthStream, Shade
+from flashdepth_vfx.sheet import coloured
 
 
 def _settings(weights: Path, **more: object) -> RenderSettings:
@@ -162,3 +163,10 @@ def test_codes_that_a_gpu_looks_up_are_the_bits_of_a_picture(nano_weights: Path)
     for _ in range(3):
         one, other = looked_up.push(codes), whole.push(codes / np.float32(255))
         assert np.array_equal(one.depth, other.depth)
+
+
+def test_colours_that_are_looked_up_are_those_that_are_mixed() -> None:
+    depth = np.random.default_rng(0).random((40, 50)).astype(np.float32) * np.float32(1.2)
+    shade = Shade(RenderSettings())
+    mixed = coloured(shade.of(depth), 0.0, 1.0) * 255
+    assert np.abs(shade.colours(depth) - mixed).max() < 0.6

@@ -260,7 +260,7 @@ def test_outputs_say_what_they_cannot_be(nano_weights: Path, tmp_path: Path) -> 
     from flashdepth_vfx.live import Shade, exr_output, movie_output, npy_output
 
     settings = RenderSettings(weights=str(nano_weights))
-    with pytest.raises(SettingsError, match="####"):
+    with pytest.raises(SettingsError, match=r"^depth\.exr: name it with ####"):
         exr_output("depth.exr", settings)
     with pytest.raises(SettingsError, match=r"\.npy"):
         npy_output("depth.####.exr")

@@ -80,7 +80,7 @@ class Shade:
         level = self.of(depth)
         level *= len(_colours()) - 1
         level += 0.5
-        return np.asarray(_colours().take(level.astype(np.int32), axis=0))
+        return np.asarray(_colours().take(level.astype(np.int32), axis=0, mode="clip"))
 
 
 @lru_cache(maxsize=1)
@@ -96,7 +96,7 @@ class _Files:
 
     def __init__(self, sequence: FrameSequence, suffix: str, encode: Encode) -> None:
         if sequence.suffix.lower() != suffix or not sequence.padding:
-            raise SettingsError(f"{sequence}: name it with ####, as depth.####{suffix}")
+            raise SettingsError(f"{sequence.pattern}: name it with ####, as depth.####{suffix}")
         if there := sequence.frames_on_disk():
             raise OutputExistsError(
                 sequence.path(there[0]),

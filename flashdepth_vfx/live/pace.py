@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 __all__ = ["Pace", "Ride"]
 
-#: A stage takes as long as the middle one of so many did: one that hung is no rule.
+#: How long a stage takes is known from so many pictures.
 _REMEMBERED = 5
 
 
@@ -79,12 +79,13 @@ class Pace:
                 return 0.0
             if not all(self._taken):
                 return math.inf
-            seconds = [statistics.median(taken) for taken in self._taken]
-            free = self._free_at(now, seconds)
+            # Rather late than early: a stage that waits a little costs less than a picture that grows old.
+            free = self._free_at(now, [max(taken) for taken in self._taken])
+            shortest = [min(taken) for taken in self._taken]
         arrives, wait = 0.0, 0.0
         for stage, at in enumerate(free):
             wait = max(wait, at - now - arrives)
-            arrives += seconds[stage]
+            arrives += shortest[stage]
         return wait
 
     def _free_at(self, now: float, seconds: list[float]) -> list[float]:
