@@ -181,3 +181,14 @@ def test_what_comes_last_holds_back_what_comes_first() -> None:
                 clock.now += taken
         # 15 s are left of the one and 20 s are those of the other, less 5 s on the way there.
         assert pace.wait_seconds() == pytest.approx(30.0)
+
+
+def test_a_picture_is_rather_taken_late_than_early() -> None:
+    clock = Clock()
+    pace = Pace(3, clock)
+    _known(pace, clock, (2.0, 10.0, 3.0))
+    _known(pace, clock, (4.0, 6.0, 3.0))
+    ride = pace.board()
+    with pace.at(ride, 1):
+        # The slow stage may take 10 s again, and the way to it 2.
+        assert pace.wait_seconds() == pytest.approx(8.0)
