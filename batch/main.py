@@ -31,6 +31,7 @@ _COMMANDS = (
     "decide",
     "convert",
     "stream",
+    "legacy",
     "info",
     "report",
     "diff",

@@ -128,12 +128,12 @@ def command(source: str, as_json: bool, **given: Any) -> None:
             status.tell(f"page: {page.address}")
 
         def on_frame(now: live.LiveStatus) -> None:
-            status.show(_line(now))
+            status.show(now.to_line())
             if page is not None:
                 page.tell(now)
 
         done = live.stream(job, outputs, stop=stop, tell=status.tell, on_frame=on_frame)
-        status.tell(_line(done))
+        status.tell(done.to_line())
     if as_json:
         hand_over(json.dumps(done.to_plain()), "the files are there")
 
@@ -163,12 +163,3 @@ def _outputs(
     if places["movie"]:
         beside = bool(movie["side_by_side"])
         yield live.movie_output(places["movie"], shade, movie["rate"], side_by_side=beside)
-
-
-def _line(now: live.LiveStatus) -> str:
-    """How it goes, in one line."""
-    return (
-        f"{now.frames} frames, {now.frames_per_second:.1f}/s, latency {1000 * now.latency_seconds:.0f} ms "
-        f"(worst {1000 * now.worst_latency_seconds:.0f}), {now.dropped} dropped, {now.damaged} damaged, "
-        f"{now.gaps} gaps, {now.resets} resets"
-    )

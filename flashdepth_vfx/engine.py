@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flashdepth_vfx.color import ColorTransform
+from flashdepth_vfx.color import ColorTransform, Each
 from flashdepth_vfx.depth import DepthCode
 from flashdepth_vfx.device import Device, told_when_memory_is_short
 from flashdepth_vfx.edges import PlateDepth, at_plate
 from flashdepth_vfx.errors import FrameOrderError
 from flashdepth_vfx.ignored import Ignored
 from flashdepth_vfx.model import TemporalState
-from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader
-from flashdepth_vfx.preprocess import filled, guide_of, to_network
+from flashdepth_vfx.plate import CodeArray, DepthFrame, FloatArray, Plate, PlateHeader
+from flashdepth_vfx.preprocess import CodeTable, filled, guide_of, to_network
 from flashdepth_vfx.settings import (
     BACKGROUND,
     COVERAGE,
@@ -40,7 +40,8 @@ __all__ = ["DepthEngine", "PreparedFrame", "as_seen"]
 
 @dataclass(frozen=True)
 class PreparedFrame:
-    """A plate as the network takes it: `pixels` `(1, 3, h, w)` float32 in host memory.
+    """A plate as the network takes it: `pixels` `(1, 3, h, w)` float32 in host memory, or `(h, w, 3)` uint8 where
+    `sent` was made of them on the device.
 
     `stamp` tells the file's version apart; the counts are of values that are not numbers. `guide` is what
     `finish` needs of the picture, where upsampling is guided or edges are asked for. `ignored` is there where part of
@@ -81,7 +82,9 @@ class DepthEngine:
         self._upsampling = upsampling
         self._matte, self._layers = edge_matte, edge_layers
         self._stabilise = stabilise
+        self._has_guide = upsampling is Upsampling.GUIDED or edge_matte or edge_layers
         self.identity = identity
+        self._table = self._code_table()
 
     def step(self, plate: Plate, state: ShotState | None) -> tuple[DepthFrame, ShotState]:
         """One plate and the state before it (None for a shot's first) -> its depth, the state after.
@@ -102,13 +105,32 @@ class DepthEngine:
         picture = as_seen(plate, self._color)
         window, canvas = plate.header.data_window, self.identity.canvas
         pixels = self._transfer.laid_out(to_network(picture, window, canvas, plate.ignored))
-        has_guide = self._upsampling is Upsampling.GUIDED or self._matte or self._layers
-        if has_guide and plate.ignored is not None:
+        if self._has_guide and plate.ignored is not None:
             # Nor should a rig's outline be an edge of the depth around it.
             picture = filled(picture, pixels, window, canvas, plate.ignored)
-        guide = guide_of(picture, pixels) if has_guide else None
+        guide = guide_of(picture, pixels) if self._has_guide else None
         ignored = None if plate.ignored is None else Ignored.of(plate.ignored, window, canvas)
         return PreparedFrame(plate.header, pixels, stamp, nan_count, inf_count, guide, ignored)
+
+    def prepare_codes(
+        self, header: PlateHeader, codes: CodeArray, each: Each = map
+    ) -> PreparedFrame:
+        """`prepare` and `send` of a picture in whole numbers, `(H, W, 3)` uint8 or uint16: the same bits, sooner.
+
+        Bands of its rows are mapped over by `each`, which may be that of a pool. On a GPU an 8-bit picture of the
+        canvas' size is sent as it is, and looked up there.
+        """
+        if self._table is not None and codes.dtype == np.uint8 and self._is_seen_whole(header):
+            with told_when_memory_is_short(self._device, "for the frame after the one in hand"):
+                laid = self._transfer.laid_out(torch.from_numpy(codes))
+                sent = self._transfer.send(laid, self._table.pixels)
+            return PreparedFrame(header, laid, "", 0, 0, sent=sent)
+        picture = self._color.codes_to_network(codes, each)
+        pixels = self._transfer.laid_out(
+            to_network(picture, header.data_window, self.identity.canvas)
+        )
+        guide = guide_of(picture, pixels) if self._has_guide else None
+        return self.send(PreparedFrame(header, pixels, "", 0, 0, guide))
 
     def send(self, prepared: PreparedFrame) -> PreparedFrame:
         """The same frame, on its way to the device. `infer` sends what is not."""
@@ -134,7 +156,7 @@ class DepthEngine:
             raise FrameOrderError(expected=state.next_frame, got=frame)
         before = None if state is None or cut else state.temporal
         digest = "" if state is None or parted else state.plates_digest
-        size = f"at {prepared.pixels.shape[-1]}x{prepared.pixels.shape[-2]}"
+        size = f"at {self.identity.canvas.width}x{self.identity.canvas.height}"
         with told_when_memory_is_short(self._device, size), torch.inference_mode():
             before = None if before is None else before.to(self._device.torch_device)
             sent = prepared.sent or self._transfer.send(prepared.pixels)
@@ -193,6 +215,21 @@ class DepthEngine:
             pixel_aspect=header.pixel_aspect,
             attributes={} if ignored is None else ignored.attributes(),
             beside=beside,
+        )
+
+    def _code_table(self) -> CodeTable | None:
+        """Where looking codes up pays, and nothing else asks for their picture."""
+        if self._device.torch_device.type != "cuda" or self._has_guide or self._stabilise:
+            return None
+        colours = self._color.code_table()
+        return None if colours is None else CodeTable(colours, self._device.torch_device)
+
+    def _is_seen_whole(self, header: PlateHeader) -> bool:
+        """Whether the network sees its pixels as they are."""
+        canvas = self.identity.canvas
+        return header.data_window == canvas.window and canvas.window.shape == (
+            canvas.height,
+            canvas.width,
         )
 
     def _encoded(self, made: PlateDepth) -> tuple[FloatArray, dict[str, FloatArray]]:

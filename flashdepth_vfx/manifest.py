@@ -29,6 +29,7 @@ __all__ = [
     "frame_block",
     "manifest_of",
     "other_settings",
+    "own_block",
     "record_of",
     "settings_hash",
 ]
@@ -166,16 +167,15 @@ def frame_block(
         "matte": identity.matte or "none",
         "empty": identity.empty,
         "settings": settings_hash(identity, settings),
-        **_of_frame(record),
     }
     if settings.append_part:
         block["besidePlate"] = 1
     if identity.preroll_frames is not None:
         block["prerollFrames"] = identity.preroll_frames
-    return {f"flashdepth/{name}": value for name, value in block.items()}
+    return {f"flashdepth/{name}": value for name, value in block.items()} | own_block(record)
 
 
-def _of_frame(record: FrameRecord) -> dict[str, Any]:
+def own_block(record: FrameRecord) -> dict[str, Any]:
     """The part of the block that is one frame's own; what is rare is there only where it is so."""
     block: dict[str, Any] = {
         "frame": record.frame,
@@ -190,7 +190,7 @@ def _of_frame(record: FrameRecord) -> dict[str, Any]:
         block["cut"] = 1
     if record.widened:
         block["widened"] = 1
-    return block
+    return {f"flashdepth/{name}": value for name, value in block.items()}
 
 
 def other_settings(ours: Mapping[str, Any], found: Mapping[str, object]) -> str:

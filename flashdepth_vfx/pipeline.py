@@ -6,6 +6,7 @@ never sorts. An exception of a worker surfaces at the caller, at its own frame.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +14,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
-__all__ = ["Waits", "WriteBehind", "each_header", "one_ahead", "read_ahead"]
+__all__ = ["Waits", "WriteBehind", "each_header", "on_a_thread", "one_ahead", "read_ahead"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -87,6 +88,77 @@ def one_ahead(items: Generator[T], begin: Callable[[T], T]) -> Generator[T, None
             raise error
     finally:
         items.close()
+
+
+def on_a_thread(items: Generator[T], name: str) -> Generator[T, None, None]:
+    """`items`, made on a thread of their own while the last one is in hand: a stage of a line of them.
+
+    The next one is begun once the last one was taken, so a stage holds one item at most, at work or done with. An
+    exception of `items` is raised at its turn. Closing it ends the thread after the item that it is at, and closes
+    `items`.
+    """
+    slot = _Slot[T]()
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not slot.put(item):
+                    break
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            slot.end(error)
+        finally:
+            items.close()
+            slot.end(None)
+
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    try:
+        yield from slot
+    finally:
+        slot.close()
+        thread.join()
+
+
+class _Slot(Generic[T]):
+    """Where one thread leaves an item for another, which ends with what `end` was given."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._items: list[T] = []
+        self._error: BaseException | None = None
+        self._ended = self._closed = False
+
+    def put(self, item: T) -> bool:
+        """Leave it, and wait until it is taken. False where nobody takes any more."""
+        with self._changed:
+            self._items.append(item)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._closed or not self._items)
+            return not self._closed
+
+    def end(self, error: BaseException | None) -> None:
+        """Nothing comes any more; of several reasons the first counts."""
+        with self._changed:
+            if not self._ended:
+                self._ended, self._error = True, error
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[T]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._items or self._ended)
+                if not self._items:
+                    break
+                item = self._items.pop()
+                self._changed.notify_all()
+            yield item
+        if self._error is not None:
+            raise self._error
 
 
 def each_header(items: Iterable[T], load: Callable[[T], R]) -> Generator[tuple[T, R], None, None]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Attributes",
+    "CodeArray",
     "DepthFrame",
     "FileKind",
     "FloatArray",
@@ -27,6 +28,8 @@ __all__ = [
 ]
 
 FloatArray: TypeAlias = NDArray[np.float32]
+#: Pixels as they are encoded, in whole numbers.
+CodeArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 #: True where something is so.
 MaskArray: TypeAlias = NDArray[np.bool_]
 #: Header attributes by their EXR names; values are what the `OpenEXR` module reads and writes.

@@ -24,6 +24,7 @@ __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "Canvas",
+    "CodeTable",
     "continued",
     "filled",
     "guide_of",
@@ -131,7 +132,7 @@ def to_network(
     if data_window == canvas.window:
         small = _resize(pixels, canvas)
         if counted is None:
-            return (small.clamp_(0.0, 1.0) - _MEAN) / _STD
+            return small.clamp_(0.0, 1.0).sub_(_MEAN).div_(_STD)
         coverage = _resize(counted, canvas)
     else:
         rows, columns = data_window.slices_in(canvas.window)
@@ -143,6 +144,26 @@ def to_network(
     # Dividing by the coverage takes the emptiness outside the window out of the filter's average.
     known = (small / coverage.clamp_min(0.5)).clamp_(0.0, 1.0)
     return (_continue_smoothly(known, coverage >= 0.5) - _MEAN) / _STD
+
+
+class CodeTable:
+    """What the network sees of each 8-bit code of each channel, for pictures of the network's own size.
+
+    `colours` `(256, 3)` is what each code becomes, 0..1. On a device it does the work of colour and `to_network`, bit
+    for bit, and a quarter of the bytes goes there.
+    """
+
+    def __init__(self, colours: FloatArray, device: torch.device) -> None:
+        across = Window(0, 0, 256, 1)
+        seen = to_network(colours[None], across, Canvas(across, 1.0, 1, 256))
+        # one after the other: all codes of red, of green, of blue
+        self._pixels = seen.reshape(-1).to(device)
+        self._first = torch.tensor((0, 256, 512), dtype=torch.int32, device=device)
+
+    def pixels(self, codes: Tensor) -> Tensor:
+        """`(H, W, 3)` uint8 on the table's device -> `(1, 3, H, W)` float32, as `to_network` lays it out."""
+        place = codes.int() + self._first
+        return self._pixels[place].permute(2, 0, 1)[None]
 
 
 def known_pixels(data_window: Window, canvas: Canvas, ignored: MaskArray) -> Tensor:

@@ -16,7 +16,11 @@ _WHITE_16 = 65535
 
 
 def as_bytes(picture: NDArray[Any]) -> NDArray[np.uint8]:
-    """0..1 as 0..255."""
+    """0..1 as 0..255; whole numbers of 8 or 16 bits as the same shares of white."""
+    if picture.dtype == np.uint8:
+        return picture
+    if picture.dtype == np.uint16:
+        return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
     return np.asarray((np.clip(picture, 0.0, 1.0) * 255 + 0.5).astype(np.uint8))
 
 

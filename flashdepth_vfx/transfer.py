@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -44,12 +44,12 @@ class Transfer:
         """A tensor in host memory from which `send` does not wait."""
         return tensor.pin_memory() if self._on_gpu else tensor
 
-    def send(self, tensor: Tensor) -> Sent:
-        """Begin to bring a tensor to the device."""
+    def send(self, tensor: Tensor, made: Callable[[Tensor], Tensor] = lambda it: it) -> Sent:
+        """Begin to bring a tensor to the device, and what is `made` of it there."""
         if self._up is None:
-            return Sent(tensor.to(self._device), None)
+            return Sent(made(tensor.to(self._device)), None)
         with torch.cuda.stream(self._up):
-            there = tensor.to(self._device, non_blocking=True)
+            there = made(tensor.to(self._device, non_blocking=True))
             arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
             arrived.record(self._up)
         return Sent(there, arrived)

@@ -109,8 +109,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "color", "engine", "manifest", "model", "networks", "plate", "preprocess", "settings", "state",
     },
     "live": {
-        "assembly", "color", "engine", "errors", "frames", "io", "lazy", "manifest", "model", "networks", "plate",
-        "preprocess", "settings", "sheet", "stability", "state", "stills",
+        "assembly", "color", "engine", "errors", "frames", "io", "lazy", "manifest", "model", "networks", "pipeline",
+        "plate", "preprocess", "settings", "sheet", "stability", "state", "stills", "workers",
     },
     # It looks at what is on disk, and knows no network.
     "review": {

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from movie_plates import write_movie
 
 from flashdepth_vfx import RenderJob, RenderSettings, Shot, render
 from flashdepth_vfx.errors import PlateSizeError, SettingsError
 from flashdepth_vfx.io import open_plates
 from flashdepth_vfx.live import DepthStream, Shade
+from flashdepth_vfx.sheet import coloured
 
 
 def _settings(weights: Path, **more: object) -> RenderSettings:
@@ -64,6 +66,16 @@ def test_the_state_is_kept_and_forgotten_as_it_is_asked(nano_weights: Path) -> N
     assert np.array_equal(again.depth, fresh)
     assert (again.frame, pushed.resets) == (3, 1)
     assert again.attributes["flashdepth/reset"] == 1
+
+
+def test_a_view_that_is_turned_round_is_a_picture_too(nano_weights: Path) -> None:
+    """As OpenCV gives blue first, and a buffer that may not be written to."""
+    settings = _settings(nano_weights)
+    rgb = np.random.default_rng(5).integers(0, 256, (64, 80, 3), np.uint8)
+    bgr = np.ascontiguousarray(rgb[..., ::-1])
+    bgr.setflags(write=False)
+    turned = DepthStream(settings).push(bgr[..., ::-1])
+    assert np.array_equal(turned.depth, DepthStream(settings).push(rgb).depth)
 
 
 def test_another_size_begins_anew(nano_weights: Path) -> None:
@@ -140,3 +152,21 @@ def test_what_a_source_says_of_its_colours_is_heard(nano_weights: Path) -> None:
     hdr = DepthStream(settings).push(picture, color_hint="Rec.2100-PQ - Display")
     assert not np.array_equal(plain.depth, hdr.depth)
     assert "Rec.2100-PQ" in hdr.attributes["flashdepth/color"]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_codes_that_a_gpu_looks_up_are_the_bits_of_a_picture(nano_weights: Path) -> None:
+    settings = RenderSettings(weights=str(nano_weights), device="cuda", resolution="native")
+    codes = np.random.default_rng(0).integers(0, 256, (98, 140, 3), np.uint8)
+    looked_up, whole = DepthStream(settings), DepthStream(settings)
+    for _ in range(3):
+        one, other = looked_up.push(codes), whole.push(codes / np.float32(255))
+        assert np.array_equal(one.depth, other.depth)
+
+
+def test_colours_that_are_looked_up_are_those_that_are_mixed() -> None:
+    depth = np.random.default_rng(0).random((40, 50)).astype(np.float32) * np.float32(1.2)
+    shade = Shade(RenderSettings())
+    mixed = coloured(shade.of(depth), 0.0, 1.0) * 255
+    assert np.abs(shade.colours(depth) - mixed).max() < 0.6

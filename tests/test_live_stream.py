@@ -25,7 +25,19 @@ from flashdepth_vfx.errors import (
     SettingsError,
     StreamError,
 )
-from flashdepth_vfx.live import DepthStream, LiveJob, LiveStatus, live_frames, stream
+from flashdepth_vfx.live import (
+    DepthStream,
+    LiveJob,
+    LiveStatus,
+    Shade,
+    exr_output,
+    live_frames,
+    log_output,
+    movie_output,
+    npy_output,
+    png_output,
+    stream,
+)
 
 
 def _pictures(count: int, height: int = 64, width: int = 80) -> list[np.ndarray]:
@@ -193,10 +205,17 @@ def test_the_command_writes_every_kind_at_once(nano_weights: Path, tmp_path: Pat
     with av.open(str(tmp_path / "d.mp4")) as container:
         frames = [(f.width, f.height) for f in container.decode(video=0)]
     assert frames == [(160, 64)] * 5
-    for place in (places[:2], places[2:4], places[4:6], places[6:8]):
-        again = run_command([*common, *place], tmp_path)
-        assert again.returncode == 1, place
-        assert "there already" in again.stderr
+    again = run_command([*common, *places[:2]], tmp_path)
+    assert again.returncode == 1
+    assert "there already" in again.stderr
+    shade = Shade(RenderSettings())
+    for output in (
+        lambda: npy_output(f"{tmp_path}/npy/d.####.npy"),
+        lambda: png_output(f"{tmp_path}/png/d.####.png", shade, colour=False),
+        lambda: log_output(tmp_path / "log.jsonl"),
+    ):
+        with pytest.raises(OutputExistsError, match="there already"):
+            output()
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "d.mp4",
         "exr",
@@ -220,8 +239,6 @@ def test_a_movie_keeps_the_times_of_its_source(nano_weights: Path, tmp_path: Pat
             picture.pts, picture.time_base = milliseconds, Fraction(1, 1000)
             container.mux(out.encode(picture))
         container.mux(out.encode())
-    from flashdepth_vfx.live import Shade, movie_output
-
     job = _job(tmp_path / "phone.mkv", nano_weights, every_frame=True)
     shade = Shade(job.settings)
     own, steady = tmp_path / "own.mp4", tmp_path / "steady.mov"
@@ -257,10 +274,8 @@ def test_a_job_that_cannot_be_is_refused(more: dict[str, object], words: str) ->
 
 
 def test_outputs_say_what_they_cannot_be(nano_weights: Path, tmp_path: Path) -> None:
-    from flashdepth_vfx.live import Shade, exr_output, movie_output, npy_output
-
     settings = RenderSettings(weights=str(nano_weights))
-    with pytest.raises(SettingsError, match="####"):
+    with pytest.raises(SettingsError, match=r"^depth\.exr: name it with ####"):
         exr_output("depth.exr", settings)
     with pytest.raises(SettingsError, match=r"\.npy"):
         npy_output("depth.####.exr")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flashdepth_vfx.pipeline import WriteBehind, one_ahead, read_ahead
+from flashdepth_vfx.pipeline import WriteBehind, on_a_thread, one_ahead, read_ahead
 
 
 @settings(max_examples=25, deadline=None)
@@ -154,3 +154,64 @@ def test_one_ahead_closes_what_it_reads() -> None:
     next(ahead)
     ahead.close()
     assert closed == [True]
+
+
+def test_stages_on_threads_overlap_and_keep_order() -> None:
+    def stage(items: Iterable[int]) -> Generator[int, None, None]:
+        for item in items:
+            time.sleep(0.03)
+            yield item + 1
+
+    line = on_a_thread(stage(range(10)), "first")
+    for name in ("second", "third"):
+        line = on_a_thread(stage(line), name)
+    began = time.perf_counter()
+    assert list(line) == list(range(3, 13))
+    # One after the other they take 0.9 s.
+    assert time.perf_counter() - began < 0.7
+
+
+def test_a_stage_begins_an_item_once_the_one_before_was_taken() -> None:
+    begun: list[int] = []
+
+    def items() -> Generator[int, None, None]:
+        for number in range(5):
+            begun.append(number)
+            yield number
+
+    line = on_a_thread(items(), "stage")
+    for number in range(3):
+        assert next(line) == number
+        time.sleep(0.05)
+        assert begun == list(range(number + 2))
+    line.close()
+
+
+def test_an_error_of_a_stage_waits_for_its_turn() -> None:
+    def items() -> Generator[int, None, None]:
+        yield 0
+        raise OSError("the second")
+
+    line = on_a_thread(items(), "stage")
+    assert next(line) == 0
+    with pytest.raises(OSError, match="the second"):
+        next(line)
+
+
+def test_stages_that_are_closed_end_their_threads_and_what_they_read() -> None:
+    closed: list[str] = []
+
+    def stage(items: Iterable[int], name: str) -> Generator[int, None, None]:
+        try:
+            yield from items
+        finally:
+            closed.append(name)
+
+    before = threading.active_count()
+    first = stage(range(100), "a")
+    second = stage(on_a_thread(first, "a"), "b")
+    line = on_a_thread(second, "b")
+    assert [next(line), next(line)] == [0, 1]
+    line.close()
+    assert sorted(closed) == ["a", "b"]
+    assert threading.active_count() == before

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from flashdepth_vfx.color.choose import plan_color
 from flashdepth_vfx.color.plan import ColorPlan
-from flashdepth_vfx.color.transform import ColorTransform
+from flashdepth_vfx.color.transform import ColorTransform, Each
 
-__all__ = ["ColorPlan", "ColorTransform", "plan_color"]
+__all__ = ["ColorPlan", "ColorTransform", "Each", "plan_color"]

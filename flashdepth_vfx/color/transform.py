@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import PyOpenColorIO
@@ -12,9 +13,19 @@ import PyOpenColorIO
 from flashdepth_vfx.color.config import BUILT_IN, OCIO_ERRORS, make_context, open_config
 from flashdepth_vfx.color.plan import ColorPlan
 from flashdepth_vfx.errors import ColorError
-from flashdepth_vfx.plate import FloatArray
+from flashdepth_vfx.plate import CodeArray, FloatArray
 
-__all__ = ["ACES_INTERCHANGE", "LINEAR_REC709", "ColorTransform", "pixels_hash", "processor_for"]
+#: Calls a function with each of several, in any order or at once: `map`, or a pool's.
+Each: TypeAlias = Callable[[Callable[[int], None], Iterable[int]], Iterable[None]]
+
+__all__ = [
+    "ACES_INTERCHANGE",
+    "LINEAR_REC709",
+    "ColorTransform",
+    "Each",
+    "pixels_hash",
+    "processor_for",
+]
 
 LINEAR_REC709 = "Linear Rec.709 (sRGB)"
 #: Of display-referred light: what 1.0 is in OCIO, and what a white page is in HDR by BT.2408.
@@ -22,6 +33,8 @@ _UNIT_NITS, _PAPER_WHITE_NITS = 100.0, 203.0
 #: Of paper white: above it light is rolled off.
 _KNEE = 0.6
 _MOST_HALF = 65504.0
+#: Of a picture in whole numbers, done at once: 3 MiB going in and coming out.
+_BAND_PX = 1 << 17
 #: The role by which OCIO 2 configs say what their spaces mean to the rest of the world.
 ACES_INTERCHANGE = "aces_interchange"
 
@@ -53,15 +66,45 @@ class ColorTransform:
         if broken is not None:
             stand_in = (source == np.inf).astype(np.float32)
             source = np.where(broken, stand_in, source)
-        height, width = source.shape[:2]
         result = np.empty_like(source)
+        self._apply(source, result)
+        if broken is not None:
+            result[broken] = stand_in[broken]
+        return result
+
+    def codes_to_network(self, codes: CodeArray, each: Each = map) -> FloatArray:
+        """`to_network` of `codes / white`, `(H, W, 3)` uint8 or uint16, in bands of rows that `each` is mapped over.
+
+        The same bits, in half the time on one core: what a band needs stays in a core's cache. `each` may be that of
+        a pool of threads.
+        """
+        height, width = codes.shape[:2]
+        result = np.empty(codes.shape, np.float32)
+        rows = max(_BAND_PX // width, 1)
+        white = np.float32(np.iinfo(codes.dtype).max)
+
+        def convert(top: int) -> None:
+            band = codes[top : top + rows].astype(np.float32)
+            band /= white
+            self._apply(band, result[top : top + rows])
+
+        list(each(convert, range(0, height, rows)))
+        return result
+
+    def code_table(self) -> FloatArray | None:
+        """`(256, 3)`: what becomes of each code of 8 bits; None where a channel's depends on the other two."""
+        if self._cpu.hasChannelCrosstalk():
+            return None
+        ramp = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 256, 3)
+        colours: FloatArray = self.codes_to_network(ramp)[0]
+        return colours
+
+    def _apply(self, source: FloatArray, result: FloatArray) -> None:
+        height, width = source.shape[:2]
         self._cpu.apply(
             PyOpenColorIO.PackedImageDesc(source, width, height, 3),
             PyOpenColorIO.PackedImageDesc(result, width, height, 3),
         )
-        if broken is not None:
-            result[broken] = stand_in[broken]
-        return result
 
 
 def processor_for(config: Any, plan: ColorPlan) -> Any:

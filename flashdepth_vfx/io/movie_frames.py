@@ -12,9 +12,9 @@ from av.video.stream import VideoStream
 
 from flashdepth_vfx.io.timecode import timecode_after
 from flashdepth_vfx.io.upright import swaps_sides, upright
-from flashdepth_vfx.plate import FloatArray
+from flashdepth_vfx.plate import CodeArray, FloatArray
 
-__all__ = ["MovieFacts", "facts_of", "pixels_of"]
+__all__ = ["MovieFacts", "codes_of", "facts_of", "pixels_of"]
 
 #: FFmpeg's numbers: the matrix is not stated; transfer and primaries that name an OCIO space.
 _UNSPECIFIED = 2
@@ -62,12 +62,17 @@ def facts_of(stream: VideoStream, first: VideoFrame, orientation: int) -> MovieF
     )
 
 
-def pixels_of(picture: VideoFrame, orientation: int) -> FloatArray:
-    """`(H, W, 3)` float32, 0..1, upright. More than 8 bits a component go through 16."""
+def codes_of(picture: VideoFrame, orientation: int) -> CodeArray:
+    """`(H, W, 3)` RGB as whole numbers, upright: uint8, or uint16 where a component has more than 8 bits."""
     deep = any(component.bits > 8 for component in picture.format.components)
     hd = picture.width >= _HD_WIDTH or picture.height >= _HD_HEIGHT
     # FFmpeg takes a matrix that is not stated for BT.601, whatever the size.
     matrix = ("ITU709" if hd else "ITU601") if picture.colorspace == _UNSPECIFIED else None
     converted = picture.reformat(format="rgb48le" if deep else "rgb24", src_colorspace=matrix)
-    rgb = converted.to_ndarray().astype(np.float32) / np.float32(65535 if deep else 255)
-    return upright(rgb, orientation)
+    return upright(converted.to_ndarray(), orientation)
+
+
+def pixels_of(picture: VideoFrame, orientation: int) -> FloatArray:
+    """The same as float32, 0..1."""
+    codes = codes_of(picture, orientation)
+    return codes.astype(np.float32) / np.float32(np.iinfo(codes.dtype).max)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-
-from flashdepth_vfx.plate import FloatArray
 
 __all__ = ["exif_of_rotation", "swaps_sides", "upright"]
 
 
-def upright(pixels: FloatArray, orientation: int) -> FloatArray:
+def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """`(H, W, ...)` as it is meant to be seen, C-contiguous; an unknown number is taken for 1."""
-    turned: NDArray[np.float32] = pixels
+    turned = pixels
     if swaps_sides(orientation):
         turned = turned.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

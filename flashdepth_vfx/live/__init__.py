@@ -11,6 +11,8 @@ from flashdepth_vfx.lazy import public_names
 
 if TYPE_CHECKING:
     from flashdepth_vfx.live.job import LiveJob as LiveJob
+    from flashdepth_vfx.live.legacy import LegacyResult as LegacyResult
+    from flashdepth_vfx.live.legacy import legacy_job as legacy_job
     from flashdepth_vfx.live.loop import LiveFrame as LiveFrame
     from flashdepth_vfx.live.loop import LiveOutput as LiveOutput
     from flashdepth_vfx.live.loop import LiveStatus as LiveStatus
@@ -24,18 +26,22 @@ if TYPE_CHECKING:
     from flashdepth_vfx.live.outputs import png_output as png_output
     from flashdepth_vfx.live.page import LivePage as LivePage
     from flashdepth_vfx.live.processor import FlashDepthProcessor as FlashDepthProcessor
+    from flashdepth_vfx.live.published import PublishedConfig as PublishedConfig
     from flashdepth_vfx.live.pushing import DepthStream as DepthStream
 
 _HOME = {
     "DepthStream": "pushing",
     "FlashDepthProcessor": "processor",
+    "LegacyResult": "legacy",
     "LiveFrame": "loop",
     "LiveJob": "job",
     "LiveOutput": "loop",
     "LivePage": "page",
     "LiveStatus": "loop",
+    "PublishedConfig": "published",
     "Shade": "outputs",
     "exr_output": "outputs",
+    "legacy_job": "legacy",
     "live_frames": "loop",
     "log_output": "outputs",
     "movie_output": "outputs",

@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
 import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
-from flashdepth_vfx.errors import Interrupted
-from flashdepth_vfx.io.movie_frames import pixels_of
-from flashdepth_vfx.live.inbox import Ended, Gap, Grabbed, Inbox
+from flashdepth_vfx.live.inbox import Gap, Inbox
 from flashdepth_vfx.live.job import LiveJob
 from flashdepth_vfx.live.pushing import DepthStream
 from flashdepth_vfx.live.source import Grabber
+from flashdepth_vfx.live.stages import Stages
 from flashdepth_vfx.networks import Networks
-from flashdepth_vfx.plate import DepthFrame, FloatArray
+from flashdepth_vfx.plate import CodeArray, DepthFrame
 
 __all__ = ["LiveFrame", "LiveOutput", "LiveStatus", "live_frames", "stream"]
 
-#: How often it is looked whether to stop.
-_LOOK_SECONDS = 0.1
 #: Latency and rate are those of so many frames.
 _REMEMBERED = 120
 
 
 @dataclass(frozen=True)
 class LiveFrame:
-    """One picture `(H, W, 3)` as it is encoded, and its depth. `captured` is by the monotonic clock, `seconds` by the
-    source's own time stamps since it was opened, None where it has none.
+    """One picture `(H, W, 3)` RGB as it is encoded, uint8, or uint16 where its source has more than 8 bits, and its
+    depth. `captured` is by the monotonic clock, `seconds` by the source's own time stamps since it was opened, None
+    where it has none.
     """
 
     number: int
-    picture: FloatArray
+    picture: CodeArray
     depth: DepthFrame
     captured: float
     seconds: float | None = None
@@ -62,6 +60,7 @@ class LiveStatus:
     gaps: int = 0
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     written: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    stage_seconds: dict[str, float] = field(default_factory=dict)
 
     def count(self, frame: LiveFrame, now: float) -> None:
         """One more, which is done with at `now` by the monotonic clock."""
@@ -85,7 +84,15 @@ class LiveStatus:
         span = self.written[-1] - self.written[0] if len(self.written) > 1 else 0.0
         return (len(self.written) - 1) / span if span > 0 else 0.0
 
-    def to_plain(self) -> dict[str, float]:
+    def to_line(self) -> str:
+        """In words, for people."""
+        return (
+            f"{self.frames} frames, {self.frames_per_second:.1f}/s, latency {1000 * self.latency_seconds:.0f} ms "
+            f"(worst {1000 * self.worst_latency_seconds:.0f}), {self.dropped} dropped, {self.damaged} damaged, "
+            f"{self.gaps} gaps, {self.resets} resets"
+        )
+
+    def to_plain(self) -> dict[str, Any]:
         """As JSON values."""
         return {
             "frames": self.frames,
@@ -96,6 +103,7 @@ class LiveStatus:
             "latency_seconds": round(self.latency_seconds, 4),
             "worst_latency_seconds": round(self.worst_latency_seconds, 4),
             "frames_per_second": round(self.frames_per_second, 3),
+            "stage_seconds": {name: round(s, 4) for name, s in self.stage_seconds.items()},
         }
 
 
@@ -144,50 +152,17 @@ def live_frames(
     status = status or LiveStatus()
     pushed = DepthStream(job.settings, networks=networks, name=job.source)
     inbox = Inbox(every_frame=job.every_frame)
-    grabber = Grabber(job, inbox)
-    grabber.start()
-    try:
-        for item in _items(job, inbox, stop or threading.Event()):
+    stages = Stages(job, inbox, pushed, stop or threading.Event())
+    with Grabber(job, inbox) as grabber, contextlib.closing(stages.run()) as made:
+        for item in made:
             if isinstance(item, Gap):
-                tell(_over(item, job, pushed, status))
+                status.gaps += 1
+                fate = "kept" if stages.keeps_state(item) else "begun anew"
+                tell(f"{item.reason}: {item.seconds:.1f} s without pictures, the state is {fate}")
                 continue
-            frame = _pushed(item, pushed)
-            status.dropped, status.damaged = inbox.dropped, grabber.damaged
-            status.resets = pushed.resets
-            yield frame
-    finally:
-        grabber.close()
-
-
-def _items(job: LiveJob, inbox: Inbox, stop: threading.Event) -> Iterator[Grabbed | Gap]:
-    """What the source leaves, until it ends, or time or frames are over."""
-    until = math.inf if job.duration_seconds is None else time.monotonic() + job.duration_seconds
-    left = math.inf if job.max_frames is None else job.max_frames
-    while left > 0 and time.monotonic() < until:
-        if stop.is_set():
-            raise Interrupted("stopped; the files that are there are whole")
-        item = inbox.take(_LOOK_SECONDS)
-        if isinstance(item, Ended):
-            if item.error is not None:
-                raise item.error
-            return
-        if item is not None:
-            left -= isinstance(item, Grabbed)
-            yield item
-
-
-def _over(gap: Gap, job: LiveJob, pushed: DepthStream, status: LiveStatus) -> str:
-    """The rule of a gap: what was seen a moment ago still holds, what was seen long ago does not."""
-    status.gaps += 1
-    kept = gap.seconds <= job.keep_state_seconds
-    if not kept:
-        pushed.reset()
-    fate = "kept" if kept else "begun anew"
-    return f"{gap.reason}: {gap.seconds:.1f} s without pictures, the state is {fate}"
-
-
-def _pushed(item: Grabbed, pushed: DepthStream) -> LiveFrame:
-    picture = pixels_of(item.picture, item.orientation)
-    facts = item.facts
-    depth = pushed.push(picture, pixel_aspect=facts.pixel_aspect, color_hint=facts.color_hint)
-    return LiveFrame(depth.frame, picture, depth, item.captured, item.seconds)
+            depth, grabbed = item.work, item.taken.grabbed
+            status.dropped, status.damaged = item.taken.dropped, grabber.damaged
+            status.resets = item.resets
+            with stages.written(item):
+                yield LiveFrame(depth.frame, item.picture, depth, grabbed.captured, grabbed.seconds)
+            status.stage_seconds = stages.stage_seconds

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 from flashdepth_vfx.errors import OutputError, SettingsError
 from flashdepth_vfx.live.loop import LiveFrame, LiveStatus
 from flashdepth_vfx.live.outputs import Shade
-from flashdepth_vfx.sheet import coloured
 from flashdepth_vfx.stills import jpeg
 
 __all__ = ["LivePage"]
+
+N = TypeVar("N", bound=np.generic)
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: What is shown is no wider; whoever wants pixels has the files.
@@ -138,7 +140,7 @@ class LivePage:
             return None
         if path == "/plate.jpg":
             return "image/jpeg", jpeg(_small(frame.picture))
-        return "image/jpeg", jpeg(_small(coloured(self._shade.of(frame.depth.depth), 0.0, 1.0)))
+        return "image/jpeg", jpeg(self._shade.colours(_small(frame.depth.depth)))
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         answer: Callable[[str, str], tuple[str, bytes] | None] = self._answer
@@ -178,7 +180,7 @@ class LivePage:
         return Handler
 
 
-def _small(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+def _small(picture: NDArray[N]) -> NDArray[N]:
     """By whole steps: it is looked at, and made anew for each frame."""
     step = -(-picture.shape[1] // _WIDTH_PX)
     return picture[::step, ::step]

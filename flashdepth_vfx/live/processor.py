@@ -9,26 +9,19 @@ import logging
 import re
 import threading
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import yaml
 
 from flashdepth_vfx.errors import SettingsError
-from flashdepth_vfx.io.atomic import atomic_write, atomic_write_bytes
 from flashdepth_vfx.live.job import LiveJob
-from flashdepth_vfx.live.loop import LiveFrame, LiveStatus, stream
-from flashdepth_vfx.live.outputs import Shade
+from flashdepth_vfx.live.loop import LiveFrame, LiveOutput, LiveStatus, stream
+from flashdepth_vfx.live.outputs import Shade, colour_bytes, npy_bytes
+from flashdepth_vfx.live.published import NumberedFiles, PublishedConfig
 from flashdepth_vfx.networks import Networks
 from flashdepth_vfx.plate import FloatArray
 from flashdepth_vfx.settings import Convention, RenderSettings
-from flashdepth_vfx.sheet import coloured
-from flashdepth_vfx.stills import png
 
 __all__ = ["FlashDepthProcessor"]
 
-#: Published folders of a configuration, and the weights that each was for.
-_WEIGHTS = {"flashdepth": "full", "flashdepth-l": "l", "flashdepth-s": "s"}
+_USED = frozenset(("stream_url", "url", "save_depth_npy", "save_depth_png"))
 _RESULTS = Path("result")
 _LOG = logging.getLogger("flashdepth_vfx.processor")
 
@@ -63,15 +56,16 @@ class FlashDepthProcessor:
         self.run_dir: Path | None = None
         # Every stream goes frame by frame here: it is taken, since scripts give it.
         self.stream_mode = stream_mode
-        file = Path(config_path)
-        self.cfg = _read(file / "config.yaml" if file.is_dir() else file)
-        said = self.cfg.get("eval") or {}
-        self._png = save_depth_png or bool(said.get("save_depth_png"))
-        self._npy = bool(said.get("save_depth_npy", True))
-        source = url or said.get("stream_url") or said.get("url")
+        self._config = config = PublishedConfig.read(config_path)
+        self.cfg = config.values
+        self._png = save_depth_png or bool(config.of_eval("save_depth_png", False))
+        self._npy = bool(config.of_eval("save_depth_npy", True))
+        source = url or config.of_eval("stream_url") or config.of_eval("url")
         if not source:
-            raise SettingsError(f"{file}: names no stream: set eval.stream_url or eval.url")
-        self._settings = settings or _settings(self.cfg, file)
+            raise SettingsError(f"{config.file}: names no stream: set eval.stream_url or eval.url")
+        self._settings = settings or RenderSettings(
+            weights=config.weights(), convention=Convention.DISPARITY
+        )
         self._stop = threading.Event()
         self._networks = networks
         self._job = LiveJob(
@@ -92,12 +86,12 @@ class FlashDepthProcessor:
             _LOG.info("source: %s", self._job.source)
             _LOG.info("weights: %s", self._settings.weights)
             _LOG.info(
-                "not used of the configuration: %s", ", ".join(_unused(self.cfg)) or "nothing"
+                "not used of the configuration: %s",
+                ", ".join(self._config.unused(_USED)) or "nothing",
             )
-            files = _Files(folder, self, npy=self._npy, colours=self._png)
             done = stream(
                 self._job,
-                [files],
+                self._outputs(folder),
                 networks=self._networks,
                 stop=self._stop,
                 tell=lambda text: _LOG.warning("%s", text),
@@ -112,64 +106,31 @@ class FlashDepthProcessor:
             _LOG.removeHandler(log)
             log.close()
 
+    def _outputs(self, folder: Path) -> list[LiveOutput]:
+        made: list[LiveOutput] = [_Latest(self)]
+        if self._npy:
+            made.append(NumberedFiles(folder, "{}_depth.npy", npy_bytes))
+        if self._png:
+            encode = colour_bytes(Shade(self._settings))
+            made.append(NumberedFiles(folder / "depth_PNGs", "{}_depth.png", encode))
+        return made
+
     def cleanup(self) -> None:
         """End a run that is under way in another thread; nothing else is left behind."""
         self._stop.set()
 
 
-class _Files:
-    """The published files of each frame."""
+class _Latest:
+    """Keeps the latest depth where scripts look for it."""
 
-    def __init__(
-        self, folder: Path, owner: FlashDepthProcessor, *, npy: bool, colours: bool
-    ) -> None:
-        self._folder, self._owner = folder, owner
-        self._npy, self._colours = npy, colours
-        self._shade = Shade(owner._settings)
+    def __init__(self, owner: FlashDepthProcessor) -> None:
+        self._owner = owner
 
     def write(self, frame: LiveFrame) -> None:
-        """Raises `OutputError`."""
-        depth, number = frame.depth.depth, frame.number - 1
-        self._owner.pred = depth
-        if self._npy:
-            path = self._folder / f"{number}_depth.npy"
-            atomic_write(path, lambda file: np.save(file, depth))
-        if self._colours:
-            picture = png(coloured(self._shade.of(depth), 0.0, 1.0))
-            atomic_write_bytes(self._folder / "depth_PNGs" / f"{number}_depth.png", picture)
+        self._owner.pred = frame.depth.depth
 
     def close(self) -> None:
-        """Every file is whole already."""
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"{file}: cannot be read ({error.strerror or error})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: is no YAML ({error})") from error
-    if not isinstance(found, dict) or not isinstance(found.get("eval") or {}, dict):
-        raise SettingsError(f"{file}: is no configuration: it has no 'eval' with keys in it")
-    return found
-
-
-def _settings(cfg: dict[str, Any], file: Path) -> RenderSettings:
-    folder = (file if file.is_dir() else file.parent).resolve().name
-    named = cfg.get("load")
-    weights = str(named) if named else _WEIGHTS.get(folder)
-    if weights is None:
-        raise SettingsError(
-            f"{file}: names no weights: set load, or call its folder {', '.join(_WEIGHTS)}; or give settings"
-        )
-    return RenderSettings(weights=weights, convention=Convention.DISPARITY)
-
-
-def _unused(cfg: dict[str, Any]) -> list[str]:
-    """The keys that say nothing here."""
-    used = {"stream_url", "url", "save_depth_npy", "save_depth_png"}
-    of_eval = [f"eval.{key}" for key in cfg.get("eval") or {} if key not in used]
-    return [*(str(key) for key in cfg if key not in ("eval", "load")), *of_eval]
+        """It stays."""
 
 
 def _new_folder() -> Path:

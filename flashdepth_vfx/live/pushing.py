@@ -1,31 +1,62 @@
 """DepthStream: pictures pushed one after another, depth back for each, with the state kept between them.
 
-picture ─▶ push ─▶ depth          a webcam loop is these two lines, and the next picture
+picture ─▶ prepare ─▶ infer ─▶ finish ─▶ depth          all three are `push`; a loop may have them overlap
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from flashdepth_vfx.assembly import canvas_for, engine_for
 from flashdepth_vfx.color import plan_color
-from flashdepth_vfx.engine import DepthEngine
+from flashdepth_vfx.engine import DepthEngine, PreparedFrame
 from flashdepth_vfx.errors import PlateSizeError, SettingsError
-from flashdepth_vfx.manifest import FrameRecord, frame_block
+from flashdepth_vfx.manifest import FrameRecord, frame_block, own_block
 from flashdepth_vfx.model.attention import record_of
 from flashdepth_vfx.networks import Network, Networks
-from flashdepth_vfx.plate import DepthFrame, FloatArray, Plate, PlateHeader, Window
+from flashdepth_vfx.plate import DepthFrame, Plate, PlateHeader, Window
 from flashdepth_vfx.preprocess import shot_window
 from flashdepth_vfx.settings import NORMALISED, RenderSettings
 from flashdepth_vfx.stability import STABILISER
 from flashdepth_vfx.state import ShotIdentity, ShotState
+from flashdepth_vfx.workers import usable_cores
 
-__all__ = ["DepthStream"]
+__all__ = ["DepthStream", "Prepared", "Seen", "Take"]
+
+#: Of colour: more of them wait for memory.
+_MOST_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Take:
+    """What is the same for all pictures of one size and kind: the engine, and what files say of it."""
+
+    engine: DepthEngine
+    block: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A picture as the network takes it."""
+
+    take: Take
+    frame: PreparedFrame
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture that the network has seen: `disparity` `(h, w)` on the device."""
+
+    prepared: Prepared
+    disparity: Tensor
+    record: FrameRecord
 
 
 class DepthStream:
@@ -57,9 +88,12 @@ class DepthStream:
         self._network: Network = (networks or Networks()).open(self.settings)
         self._path = Path(name)
         self._frame = first_frame
-        self._engine: DepthEngine | None = None
+        self._pool = ThreadPoolExecutor(
+            min(len(usable_cores()), _MOST_THREADS), thread_name_prefix="color"
+        )
+        self._take: Take | None = None
+        self._last: Take | None = None
         self._facts: tuple[Any, ...] = ()
-        self._color = ""
 
     @property
     def next_frame(self) -> int:
@@ -81,10 +115,21 @@ class DepthStream:
         """The depth of one picture, `(H, W, 3)` RGB: uint8, uint16, or float as it is encoded (1.0 is white).
 
         `color_hint` is the space that its source names. Raises `PlateSizeError` for an array that is no picture, or
-        too small for one, and `DeviceError`.
+        too small for one, and `DeviceError`. It is `prepare`, `infer` and `finish`, one after the other.
         """
-        rgb = self._as_rgb(picture)
-        window = Window(0, 0, rgb.shape[1], rgb.shape[0])
+        prepared = self.prepare(picture, pixel_aspect=pixel_aspect, color_hint=color_hint)
+        return self.finish(self.infer(prepared))
+
+    def prepare(
+        self,
+        picture: NDArray[Any],
+        *,
+        pixel_aspect: float = 1.0,
+        color_hint: str | None = None,
+    ) -> Prepared:
+        """A picture as the network takes it, with the next number. Of one thread, beside those of the other two."""
+        self._require_picture(picture)
+        window = Window(0, 0, picture.shape[1], picture.shape[0])
         header = PlateHeader(
             path=self._path,
             frame=self._frame,
@@ -99,25 +144,49 @@ class DepthStream:
             attributes={},
         )
         facts = (window, pixel_aspect, color_hint)
-        if self._engine is None or facts != self._facts:
-            made, is_first = self._made(header), self._engine is None
-            if not is_first:
-                self.reset()
-            self._engine, self._facts = made, facts
-        record = FrameRecord(self._frame, reset=self.state is None)
-        depth, self.state = self._engine.step(Plate(header=header, rgb=rgb), self.state)
+        if self._take is None or facts != self._facts:
+            self._take, self._facts = self._take_of(header), facts
+        engine = self._take.engine
+        if picture.dtype.kind == "f":
+            rgb = picture.astype(np.float32, copy=False)
+            frame = engine.send(engine.prepare(Plate(header=header, rgb=rgb)))
+        else:
+            # A view that is turned round, as cameras' BGR is, or one that may not be written to, is copied.
+            codes = np.require(picture, requirements=("C", "W"))
+            frame = engine.prepare_codes(header, codes, self._pool.map)
         self._frame += 1
-        said = frame_block(
-            self._engine.identity, self.settings, self._network.record, self._color, record
+        return Prepared(self._take, frame)
+
+    def infer(self, prepared: Prepared) -> Seen:
+        """Its disparity, and the state after it; pictures in the order in which they were prepared."""
+        if self._last is not None and self._last is not prepared.take:
+            self.reset()
+        self._last = prepared.take
+        frame = prepared.frame.header.frame
+        before = None if self.state is None else self.state.skip_to(frame)
+        widened = self._network.runner.widened
+        disparity, self.state = prepared.take.engine.infer(prepared.frame, before)
+        record = FrameRecord(
+            frame=frame,
+            reset=before is None,
+            nan_count=prepared.frame.nan_count,
+            inf_count=prepared.frame.inf_count,
+            widened=self._network.runner.widened > widened,
         )
-        return replace(depth, attributes=said)
+        return Seen(prepared, disparity, record)
+
+    def finish(self, seen: Seen) -> DepthFrame:
+        """Its depth at the picture's size. Safe on any thread."""
+        take, frame = seen.prepared.take, seen.prepared.frame
+        depth = take.engine.finish(frame.header, seen.disparity, frame.guide)
+        return replace(depth, attributes=take.block | own_block(seen.record))
 
     def reset(self) -> None:
         """Forget the past: the next picture is the first of a take."""
         self.state = None
         self.resets += 1
 
-    def _made(self, header: PlateHeader) -> DepthEngine:
+    def _take_of(self, header: PlateHeader) -> Take:
         settings, network = self.settings, self._network
         color = plan_color(
             header,
@@ -126,7 +195,6 @@ class DepthStream:
             display_view=settings.display_view,
             exposure=float(settings.exposure_stops),
         )
-        self._color = color.sentence()
         canvas = canvas_for(
             network, shot_window([header]), header.pixel_aspect, settings.resolution
         )
@@ -143,17 +211,16 @@ class DepthStream:
             kernels=network.device.kernels + record_of(network.attention(canvas, {})),
             stabilised=STABILISER if settings.stabilise else "",
         )
-        return engine_for(settings, network, identity, color)
+        engine = engine_for(settings, network, identity, color)
+        said = color.sentence()
+        return Take(engine, frame_block(identity, settings, network.record, said, FrameRecord(0)))
 
-    def _as_rgb(self, picture: NDArray[Any]) -> FloatArray:
+    def _require_picture(self, picture: NDArray[Any]) -> None:
         if picture.ndim != 3 or picture.shape[2] != 3:
             raise PlateSizeError(
                 self._path, f"is an array of {picture.shape}; a picture is (H, W, 3), red first"
             )
-        if picture.dtype.kind == "f":
-            return picture.astype(np.float32, copy=False)
-        if picture.dtype not in (np.uint8, np.uint16):
+        if picture.dtype.kind != "f" and picture.dtype not in (np.uint8, np.uint16):
             raise PlateSizeError(
                 self._path, f"is an array of {picture.dtype}; give uint8, uint16 or float"
             )
-        return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)

@@ -9,6 +9,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import av
@@ -22,19 +23,19 @@ from flashdepth_vfx.io.upright import exif_of_rotation
 from flashdepth_vfx.live.inbox import Ended, Gap, Grabbed, Inbox
 from flashdepth_vfx.live.job import LiveJob
 
-__all__ = ["Grabber"]
+__all__ = ["Grabber", "long_side_px"]
 
 #: Between two tries to open a source that went away.
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 8.0
 #: A decoder that is given nothing but damage is not fed for ever.
 _MOST_DAMAGED_IN_A_ROW = 250
 #: How FFmpeg opens what is no file: over TCP, since lost UDP packets are damage that nobody asked for.
-_OPTIONS = {"rtsp_transport": "tcp", "fflags": "nobuffer"}
+_OPTIONS = {"rtsp_transport": "tcp"}
 _DEVICES = {"/dev/video": "v4l2"}
 
 
 class Grabber:
-    """Grabs `job.source` into `inbox`. `damaged` counts packets that could not be decoded."""
+    """Grabs `job.source` into `inbox` while it is a context. `damaged` counts packets that could not be decoded."""
 
     def __init__(self, job: LiveJob, inbox: Inbox) -> None:
         self.damaged = 0
@@ -42,12 +43,12 @@ class Grabber:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="grab", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
+    def __enter__(self) -> Grabber:
         self._thread.start()
+        return self
 
-    def close(self) -> None:
-        """Stop; a source that hangs is left to its own time limit."""
+    def __exit__(self, *_: object) -> None:
+        # A source that hangs is left to its own time limit.
         self._stop.set()
         self._inbox.close()
         self._thread.join(self._job.timeout_seconds)
@@ -149,10 +150,24 @@ class Grabber:
                     yield picture
 
 
+def long_side_px(movie: Path) -> int:
+    """Of a movie's pictures, in square pixels. Raises `CorruptPlateError`."""
+    try:
+        with av.open(str(movie), metadata_errors="replace") as container:
+            if not container.streams.video:
+                raise CorruptPlateError(movie, "it has no picture, only sound or data")
+            stream = container.streams.video[0]
+            across = stream.width * float(stream.sample_aspect_ratio or 1)
+            return round(max(across, stream.height))
+    except av.FFmpegError as error:
+        raise CorruptPlateError(movie, error.strerror or str(error)) from error
+
+
 def _format_of(source: str) -> str | None:
     """FFmpeg's name for a device, which no address tells it."""
     kind = next((name for start, name in _DEVICES.items() if source.startswith(start)), None)
-    if kind is not None and kind not in av.formats_available:
+    known = {name for names in av.formats_available for name in names.split(",")}
+    if kind is not None and kind not in known:
         raise StreamError(
             source,
             f"this FFmpeg reads no {kind} devices; serve the camera as RTSP and name its address",
