@@ -93,7 +93,7 @@ def sintel(
     step_m: float = 0.0,
     archives: tuple[str, str, str] = ("", "", ""),
 ) -> Path:
-    """One film of Sintel below `root`, whose camera moves by `step_m` to the right in each frame."""
+    """One film of Sintel below `root`: each frame, its camera moves `step_m` to the right and half of it down."""
     folder = root / "sintel"
     clean, depths, cameras = (folder / archive / "training" for archive in archives)
     values = grid(fill=2.0) if depth is None else np.asarray(depth, np.float32)
@@ -106,7 +106,7 @@ def sintel(
         written(depths / "depth" / scene / f"{name}.dpt", head + size + values.tobytes())
         lens = np.array([[100.0, 0, (width - 1) / 2], [0, 100, (height - 1) / 2], [0, 0, 1]])
         camera = np.eye(4)[:3]
-        camera[0, 3] = -step_m * (number - 1)
+        camera[:2, 3] = -step_m * (number - 1), -step_m / 2 * (number - 1)
         content = head + lens.tobytes() + camera.tobytes()
         written(cameras / "camdata_left" / scene / f"{name}.cam", content)
     return folder

@@ -34,7 +34,7 @@ def test_sintel_cameras(tmp_path: Path) -> None:
     assert sample.intrinsics is not None
     assert sample.world_from_camera is not None
     assert sample.intrinsics[0, 0] == 100.0
-    np.testing.assert_allclose(sample.world_from_camera[:3, 3], (0.5, 0.0, 0.0))
+    np.testing.assert_allclose(sample.world_from_camera[:3, 3], (0.5, 0.25, 0.0))
 
 
 def test_sintel_archives_may_lie_beside_each_other(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_streamed_tae_is_that_of_the_whole_clip(tmp_path: Path) -> None:
     figures = judge_scene(scene_job(tmp_path), said(lambda n: given[n]))
     p, g = (values.double().numpy().ravel() for values in (given, truth))
     (scale, shift), *_ = np.linalg.lstsq(np.stack([p, np.ones_like(p)], 1), g, rcond=None)
-    eye = torch.tensor([[0.01 * n, 0.0, 0.0] for n in range(4)]).double()
+    eye = torch.tensor([[0.01 * n, 0.005 * n, 0.0] for n in range(4)]).double()
     turn = torch.diag(torch.tensor([1.0, -1.0, 1.0])).double().expand(4, 3, 3)
     cameras = Cameras(eye, turn, torch.tensor(100.0))
     whole = TruthClip("whole", torch.empty(4, 3, 0, 0), 100 * truth, cameras)

@@ -8,7 +8,12 @@ from golden import tiny
 from torch import Tensor
 
 from flashdepth_vfx.errors import SettingsError
-from flashdepth_vfx.measures.predictor import canvas_of, network_predictor, rendered_by
+from flashdepth_vfx.measures.predictor import (
+    canvas_of,
+    network_predictor,
+    predict_frame,
+    rendered_by,
+)
 from flashdepth_vfx.preprocess import guide_of, to_network
 from flashdepth_vfx.settings import Upsampling
 from flashdepth_vfx.training.data import network_input
@@ -62,6 +67,30 @@ def test_disparity_comes_to_the_picture_s_size_as_the_renderer_brings_it() -> No
     again = network_predictor(net, 128, False, rendered_by(Upsampling.BILINEAR))(take)
     assert torch.equal(soft, again)
     assert not torch.equal(soft, found)
+
+
+def test_the_published_evaluation_squeezes_and_clips_its_pictures() -> None:
+    net, seen = tiny.net("nano"), []
+    hook = net.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    # half black, half white: cubic weights overshoot at the step
+    step = torch.zeros(3, 40, 160)
+    step[..., 79:] = 1.0
+    found, state = predict_frame(net, step, (96, 128), None)
+    again, _ = predict_frame(net, step, (96, 128), state)
+    hook.remove()
+    assert found.shape == (96, 128)
+    assert not torch.equal(found, again)
+    black, white = (network_input(torch.full((3, 1, 1), v)) for v in (0.0, 1.0))
+    picture = (seen[0][0] - black) / (white - black)
+    assert picture.min() == pytest.approx(0.0, abs=1e-6)
+    assert picture.max() == pytest.approx(1.0, abs=1e-6)
+    # the centre of the new column 63 lies between the old columns 78 and 79: Keys' cubic with a = -0.75
+    place = 63.5 * 1.25 - 0.5
+    at, after = place - 79, place - 80
+    near = 1.25 * abs(at) ** 3 - 2.25 * at**2 + 1
+    far = -0.75 * (abs(after) ** 3 - 5 * after**2 + 8 * abs(after) - 4)
+    assert float(picture[0, 0, 63]) == pytest.approx(near + far, abs=1e-5)
+    assert near + far != pytest.approx(0.875, abs=0.02)
 
 
 @pytest.mark.parametrize(

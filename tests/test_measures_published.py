@@ -49,6 +49,17 @@ def test_sky_the_unknown_and_what_is_farther_than_70_m_align_nothing() -> None:
     assert solved((predicted, truth)) == pytest.approx((2.0, 0.1), rel=1e-5)
 
 
+def test_a_truth_of_70_m_itself_aligns() -> None:
+    truth = row(0.5, 1.0 / 70)
+    assert solved(((truth - 0.1) / 2, truth)) == pytest.approx((2.0, 0.1), rel=1e-5)
+
+
+def test_a_quarter_too_far_is_not_within_a_quarter() -> None:
+    judged = Judged(edges=False)
+    judged.add(torch.tensor([[0.4, 0.401]], dtype=torch.float64), row(0.5, 0.5))
+    assert judged.delta1 == 0.5
+
+
 def test_a_scale_may_be_negative_as_published() -> None:
     scale, shift = solved((row(1.0, 2.0), row(0.75, 0.25)))
     assert (scale, shift) == pytest.approx((-0.5, 1.25))

@@ -92,8 +92,6 @@ def line_of(path: Path, line: int, count: int) -> list[float]:
 
 
 def _plate(path: Path, channels: tuple[str, ...] | None = None) -> FloatArray:
-    if not path.is_file():
-        raise PlateError(path, "is not there; copy the set again")
     reader = open_plates(str(path), channels=channels)
     try:
         return reader.read(reader.frames[0]).rgb

@@ -44,8 +44,8 @@ class MvsSynth(FolderDataset):
     def depth(self, path: Path, scene: str, frame: str) -> FloatArray:
         """A tenth of what the file says; nothing is unknown."""
         del scene, frame
-        depth_m = read_depth_exr(path) / 10.0
-        return inverse_depth(depth_m, sky=np.isinf(depth_m))
+        # 1 / infinity is the sky's 0
+        return inverse_depth(read_depth_exr(path) / 10.0)
 
     def camera(self, scene: str, frame: str) -> tuple[Matrix | None, Matrix | None]:
         """From `poses/NNNN.json`; its `extrinsic` is camera from world."""

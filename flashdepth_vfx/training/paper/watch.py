@@ -51,9 +51,10 @@ class Watch:
         for name, value in line.items():
             if name not in ("step", "stage", "rate"):
                 board.add_scalar(name, value, step)
-        for part in ("encoder", "decoder", "temporal"):
-            rate = getattr(self._settings, f"{part}_rate") * line["rate"]
-            board.add_scalar(f"rate/{part}", rate, step)
+        for part in ("encoder", "decoder", "temporal", "fusion"):
+            rate = getattr(self._settings, f"{part}_rate")
+            if rate:
+                board.add_scalar(f"rate/{part}", rate * line["rate"], step)
 
     def show(self, step: int, batch: Batch, predicted: Tensor) -> None:
         """A batch and what the network made of it. Raises OutputError."""
