@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from pathlib import Path
 
 import pytest
 import torch
 from golden import tiny
-from render_kit import RenderKit, Watcher, run, same
-from safetensors.torch import save_file
 from test_state import IDENTITY
 from torch import Tensor
 
-from flashdepth_vfx.errors import SettingsError, WeightsError
-from flashdepth_vfx.model import FlashDepthNet, ModelConfig, TemporalState
-from flashdepth_vfx.model.temporal_config import TEMPORAL_KINDS, TemporalConfig, TemporalKind
-from flashdepth_vfx.runner import FrameRunner
+from flashdepth_vfx.model import FlashDepthNet, TemporalState
+from flashdepth_vfx.model.temporal_config import TEMPORAL_KINDS, TemporalKind
 from flashdepth_vfx.state import ShotState, load_state, save_state
 from flashdepth_vfx.training.passes import predict, predict_frames
-from flashdepth_vfx.weights import load
 
 MODULES = [kind for kind in TEMPORAL_KINDS if kind != "none"]
 every_kind = pytest.mark.parametrize("kind", TEMPORAL_KINDS)
@@ -186,115 +179,3 @@ def test_a_module_acts_on_the_path_that_it_is_placed_on(kind: TemporalKind, path
     (_, later), _ = streamed(net, given)
     (afresh,), _ = streamed(net, given[1:])
     assert torch.equal(later, afresh) == (kind == "none")
-
-
-def test_a_module_on_another_path_is_pooled_to_as_many_tokens() -> None:
-    nano = ModelConfig.preset("nano")
-    pools = {path: nano.with_temporal(path=path).temporal.pool for path in (1, 2, 3, 4)}
-    assert pools == {1: 8, 2: 4, 3: 2, 4: 1}
-    assert ModelConfig.preset("l").with_temporal(path=3).temporal.pool == 2
-    assert nano.with_temporal("mamba2", 3) == nano, "what it is already has no other name"
-
-
-@every_kind
-def test_a_configuration_survives_json_and_names_itself(kind: TemporalKind) -> None:
-    config = ModelConfig.preset("nano").with_temporal(kind, 2)
-    assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
-    assert config.name == ("nano-path2" if kind == "mamba2" else f"nano-{kind}-path2")
-
-
-def test_a_configuration_from_before_there_were_others_is_mamba2() -> None:
-    config = ModelConfig.preset("full")
-    data = config.to_dict()
-    assert data["temporal"].pop("kind") == "mamba2"
-    assert ModelConfig.from_dict(data) == config
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"kind": "gru"}, r"'gru'; there are: mamba2, hydra, xlstm, transformer, none"),
-        ({"path": 0}, "1, 2, 3 or 4"),
-        ({"path": 5}, "1, 2, 3 or 4"),
-        ({"kind": "hydra"}, "conv_taps must be odd, not 4"),
-        ({"kind": "xlstm"}, "state_dim must equal head_dim"),
-        ({"kind": "xlstm", "head_dim": 6, "state_dim": 6}, "a multiple of 4"),
-    ],
-)
-def test_a_module_that_cannot_be_is_refused(changes: dict[str, object], said: str) -> None:
-    good = ModelConfig.preset("nano").temporal
-    with pytest.raises(SettingsError, match=said):
-        dataclasses.replace(good, **changes)  # type: ignore[arg-type]
-
-
-def test_a_transformer_whose_heads_do_not_share_the_path_s_width_is_refused() -> None:
-    nano = ModelConfig.preset("nano")
-    odd = TemporalConfig(path=3, heads=2, head_dim=96, expand=3, kind="transformer")
-    with pytest.raises(SettingsError, match="multiple of head_dim"):
-        dataclasses.replace(nano, temporal=odd)
-
-
-@pytest.mark.parametrize("kind", [kind for kind in TEMPORAL_KINDS if kind != "mamba2"])
-def test_the_published_scan_is_mamba_2_s_alone(kind: TemporalKind) -> None:
-    with pytest.raises(SettingsError, match=f"'{kind}': use --scan auto"):
-        FlashDepthNet(tiny.config("nano", temporal=kind), scan="mamba_ssm")
-
-
-def written(folder: Path, kind: TemporalKind) -> Path:
-    """A weights file as training exports it, of a small network with this module."""
-    net = tiny.net("nano", temporal=kind)
-    said = {"config": json.dumps(net.config.to_dict())}
-    path = folder / f"{kind}.safetensors"
-    save_file(net.state_dict(), path, said)
-    return path
-
-
-@every_kind
-def test_a_render_resumed_equals_the_unbroken_one(
-    kind: TemporalKind, kit: RenderKit, tmp_path: Path
-) -> None:
-    weights = str(written(tmp_path, kind))
-    plates = kit.shot(range(1, 6))
-    run(kit.job(plates, weights=weights))
-    run(kit.job(plates, "a/s.####.exr", frames="1-2", state_out="two", weights=weights))
-    watcher = Watcher()
-    run(kit.job(plates, "b/s.####.exr", frames="3-5", state_in="two", weights=weights), watcher)
-    assert (watcher.passed, watcher.written) == ([], [3, 4, 5])
-    assert same(kit.depths(), kit.depths("a/s.####.exr") | kit.depths("b/s.####.exr"))
-    run(kit.job(plates, "c/s.####.exr", frames="3-5", preroll_frames=0, weights=weights))
-    without = kit.depths("c/s.####.exr")
-    assert same(without, kit.depths("b/s.####.exr")) == (kind == "none")
-
-
-def test_weights_of_another_module_are_refused_and_it_is_named(tmp_path: Path) -> None:
-    """Of the research code's other modules no weights were published, and their names are not ours."""
-    tensors = tiny.net("nano").state_dict()
-    theirs = {n.replace(".mamba.", ".hydra_layer."): t for n, t in tensors.items()}
-    path = tmp_path / "theirs.safetensors"
-    save_file(theirs, path, {"config": json.dumps(tiny.config("nano").to_dict())})
-    with pytest.raises(WeightsError, match=r"hydra_layer.*another than 'mamba2'"):
-        load(path)
-
-
-def test_weights_without_a_module_are_in_the_same_unit_as_those_with_one(tmp_path: Path) -> None:
-    """Not as a file of Depth Anything V2, which lacks one and is relative."""
-    for kind in ("mamba2", "none"):
-        assert not load(written(tmp_path, kind)).entry.per_frame
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@every_kind
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_a_recording_on_a_gpu_is_the_network(kind: TemporalKind, precision: str) -> None:
-    """One recorded graph, played for every frame: with each module as with the published one."""
-    net, plain = (tiny.net("nano", temporal=kind).cuda() for _ in range(2))
-    runner = FrameRunner(net.requires_grad_(False), precision)  # type: ignore[arg-type]
-    played: TemporalState | None = None
-    expected: TemporalState | None = None
-    with torch.inference_mode():
-        for frame in frames(4):
-            found, played = runner(frame.cuda(), played)
-            wanted, expected = plain(frame.cuda(), expected)
-            bound = 1e-3 if precision == "fp32" else 3e-2
-            assert float((found - wanted).abs().max()) < bound * float(wanted.abs().max())

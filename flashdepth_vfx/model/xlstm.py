@@ -71,24 +71,25 @@ def _chunk(
     """One chunk of Q tokens: h `(B, H, Q, P)` and the state after it."""
     (q, k, v), (memory, norm, scale) = qkv, state
     cumulative = inclusive_sum(kept)  # (B, H, Q)
-    steps = cumulative.unsqueeze(-1) - cumulative.unsqueeze(-2) + gain.unsqueeze(-2)
+    # their differences stay near zero, and need no more digits
+    steps = (cumulative.unsqueeze(-1) - cumulative.unsqueeze(-2)).to(q.dtype) + gain.unsqueeze(-2)
     later = torch.ones(steps.shape[-2:], dtype=torch.bool, device=q.device).triu(1)
     steps = steps.masked_fill(later, -torch.inf)  # (B, H, to, from): logarithms
-    carried = cumulative + scale.unsqueeze(-1)  # (B, H, Q)
+    carried = (cumulative + scale.unsqueeze(-1)).to(q.dtype)  # (B, H, Q)
     # of each token the m that its own step would have left
     scales = torch.maximum(carried, steps.amax(-1))
-    weights = (steps - scales.unsqueeze(-1)).exp().to(q.dtype)
-    from_start = (carried - scales).exp().to(q.dtype)
+    weights = (steps - scales.unsqueeze(-1)).exp()
+    from_start = (carried - scales).exp()
     attended = (q @ k.transpose(-1, -2)) * weights
     read = attended @ v + from_start.unsqueeze(-1) * (q @ memory.transpose(-1, -2))
     own = attended.sum(-1) + from_start * (q @ norm.unsqueeze(-1)).squeeze(-1)
-    least = (-scales).exp().to(q.dtype)
+    least = (-scales).exp()
     found = read / torch.maximum(own.abs(), least).unsqueeze(-1)
     # what the last token's row says of every token before it
     to_end, whole = weights[..., -1, :].unsqueeze(-1), from_start[..., -1:]
     memory = whole.unsqueeze(-1) * memory + (v * to_end).transpose(-1, -2) @ k
     norm = whole * norm + (k * to_end).sum(-2)
-    return found, (memory, norm, scales[..., -1].to(q.dtype))
+    return found, (memory, norm, scales[..., -1])
 
 
 class MlstmMixer(nn.Module):

@@ -13,21 +13,23 @@ import torch
 
 from flashdepth_vfx.errors import DeviceError, SettingsError, UsageError
 from flashdepth_vfx.io.atomic import make_folder
-from flashdepth_vfx.model import FlashDepthNet
+from flashdepth_vfx.model import FlashDepthNet, ModelConfig
+from flashdepth_vfx.model.temporal_config import TemporalKind
+from flashdepth_vfx.training.checkpoint import Checkpoint
 from flashdepth_vfx.training.data import Batch, batches
 from flashdepth_vfx.training.passes import require_fitting
 from flashdepth_vfx.training.ranks import Ranks, joined_ranks
 from flashdepth_vfx.training.settings import TrainSettings
 from flashdepth_vfx.training.start import (
-    history_of,
+    held_by,
     hybrid_from,
     hybrid_origin,
     new_network,
     origin,
+    take_over,
 )
 from flashdepth_vfx.training.train import Report, train
-from flashdepth_vfx.weights.architecture import fit
-from flashdepth_vfx.weights.reading import SUFFIXES, read_tensors
+from flashdepth_vfx.weights.reading import SUFFIXES
 
 __all__ = ["StageJob", "run_stage"]
 
@@ -38,8 +40,10 @@ class StageJob:
 
     `checkpoint` is written as it goes, and continued from if it is there. The network is `preset`'s. It begins from
     `start`, checkpoint or weights of the stage before, or new, its encoder from the published weights `encoder` or
-    random. A hybrid's `teacher` is checkpoint or weights of the network that guides it. `device` is cpu, cuda or
-    cuda:N; under `torchrun` each process has a GPU of its own.
+    random. A hybrid's `teacher` is checkpoint or weights of the network that guides it. `temporal` and
+    `temporal_level` are the temporal module and the decoder path that it acts on, where they are not the preset's: a
+    `start` that has another module gives all but that, which begins anew. `device` is cpu, cuda or cuda:N; under
+    `torchrun` each process has a GPU of its own.
     """
 
     checkpoint: Path
@@ -48,6 +52,8 @@ class StageJob:
     encoder: Path | None = None
     start: Path | None = None
     teacher: Path | None = None
+    temporal: TemporalKind | None = None
+    temporal_level: int | None = None
     device: str = "cpu"
 
 
@@ -101,17 +107,32 @@ def _of_rank(device: torch.device, ranks: Ranks) -> torch.device:
 
 def _begin(job: StageJob) -> tuple[FlashDepthNet, list[dict[str, Any]]]:
     """The network before its first step, and its history so far."""
-    seed = job.settings.data.seed
+    seed, settings = job.settings.data.seed, job.settings
+    if job.temporal == "none" and not settings.encoder_rate + settings.decoder_rate:
+        raise UsageError("without a temporal module there is nothing to train at these rates")
     if job.teacher is not None:
-        net = hybrid_from(job.teacher, job.encoder, seed)
+        net = hybrid_from(job.teacher, job.encoder, seed, job.temporal, job.temporal_level)
         history: list[dict[str, Any]] = [dict(hybrid_origin(job.teacher, job.encoder))]
     else:
-        net = new_network(job.preset, job.encoder, seed)
+        net = new_network(job.preset, job.encoder, seed, job.temporal, job.temporal_level)
         history = [dict(origin(job.encoder))]
         if net.teacher_model is not None and job.start is None:
             raise UsageError(f"{job.preset} is guided by another network: name it (--teacher)")
     if job.start is not None:
-        tensors = read_tensors(job.start).tensors
-        net.load_state_dict(fit(str(job.start), net.config, tensors, per_frame=False))
-        history = history_of(job.start)
+        held = held_by(job.start)
+        take_over(net, held, job.start, new_module=_has_another_module(job, net, held))
+        history = held.history
     return net, history
+
+
+def _has_another_module(job: StageJob, net: FlashDepthNet, held: Checkpoint) -> bool:
+    """Whether what `start` holds remembers in another way. Raises UsageError where nobody asked for that."""
+    theirs = ModelConfig.from_dict(held.config).temporal
+    if theirs == net.config.temporal:
+        return False
+    if job.temporal is None and job.temporal_level is None:
+        raise UsageError(
+            f"{job.start}: its temporal module is '{theirs.kind}' on level {theirs.path}: go on with it (--temporal "
+            f"{theirs.kind} --temporal-level {theirs.path}), or name another, which begins anew"
+        )
+    return True

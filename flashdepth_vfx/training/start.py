@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -11,16 +12,25 @@ from typing import Any
 import torch
 from torch import nn
 
-from flashdepth_vfx.errors import WeightsError
+from flashdepth_vfx.errors import SettingsError, WeightsError
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.model.config import ConvConfig
 from flashdepth_vfx.model.convnet import EfficientNetLite, lite_name_from_published
+from flashdepth_vfx.model.temporal_config import TemporalKind
 from flashdepth_vfx.preprocess import IMAGENET_MEAN, IMAGENET_STD
-from flashdepth_vfx.training.checkpoint import load_checkpoint
+from flashdepth_vfx.training.checkpoint import Checkpoint, load_checkpoint
 from flashdepth_vfx.weights.architecture import fit
 from flashdepth_vfx.weights.reading import read_tensors
 
-__all__ = ["history_of", "hybrid_from", "hybrid_origin", "new_network", "origin"]
+__all__ = [
+    "held_by",
+    "history_of",
+    "hybrid_from",
+    "hybrid_origin",
+    "new_network",
+    "origin",
+    "take_over",
+]
 
 _FREE = "Apache-2.0"
 #: The number of the EfficientNet-Lite whose published ImageNet weights a file of this SHA-256 holds.
@@ -30,45 +40,92 @@ _PUBLISHED = {
 }
 _HYBRID, _TEACHER = "nano-hybrid", "nano"
 #: What a hybrid's student takes over from its teacher. Not the projections: they read another encoder's features.
-_SHARED = ("depth_head.scratch.", "mamba.")
+_SHARED, _TEMPORAL = "depth_head.scratch.", "mamba."
 
 _TYPICAL_100_PER_M = 20.0
 #: What the published encoders subtract from a picture in [0, 1] and divide it by. Source: TensorFlow's own release.
 _LITE_MEAN, _LITE_STD = 127.0 / 255.0, 128.0 / 255.0
 
 
-def new_network(preset: str, encoder: Path | None, seed: int) -> FlashDepthNet:
-    """A network of this preset.
+def new_network(
+    preset: str,
+    encoder: Path | None,
+    seed: int,
+    temporal: TemporalKind | None = None,
+    level: int | None = None,
+) -> FlashDepthNet:
+    """A network of this preset, its temporal module another one or on another path where that is said.
 
     `encoder` is the published state dict of its EfficientNet-Lite, or None for a random one.
 
     Raises SettingsError for an unknown preset, WeightsError when the file does not fit.
     """
     torch.manual_seed(seed)
-    net = FlashDepthNet(ModelConfig.preset(preset))
+    net = FlashDepthNet(ModelConfig.preset(preset).with_temporal(temporal, level))
     if encoder is not None:
         _load_encoder(net, encoder)
     _typical_output(net)
     return net
 
 
-def hybrid_from(teacher: Path, encoder: Path | None, seed: int) -> FlashDepthNet:
-    """The "nano-hybrid" that starts from a trained nano.
+def hybrid_from(
+    teacher: Path,
+    encoder: Path | None,
+    seed: int,
+    temporal: TemporalKind | None = None,
+    level: int | None = None,
+) -> FlashDepthNet:
+    """The "nano-hybrid" that starts from a trained nano, its temporal module as in `new_network`.
 
     `teacher` is nano's training checkpoint or its weights file. The hybrid's teacher is that nano; its student takes
-    over the decoder and the temporal module, and `encoder` as in `new_network`. The fusion starts without effect.
+    over the decoder and, where it is the same one, the temporal module, and `encoder` as in `new_network`. The fusion
+    starts without effect.
 
     Raises WeightsError when a file does not fit.
     """
-    net = new_network(_HYBRID, encoder, seed)
+    net = new_network(_HYBRID, encoder, seed, temporal, level)
     assert net.teacher_model is not None
-    tensors = read_tensors(teacher).tensors
-    trained = fit(str(teacher), ModelConfig.preset(_TEACHER), tensors, per_frame=True)
+    tensors, nano = read_tensors(teacher).tensors, ModelConfig.preset(_TEACHER)
+    trained = fit(str(teacher), nano, tensors, per_frame=True)
     taught = {name: trained[name] for name in net.teacher_model.state_dict()}
     net.teacher_model.load_state_dict(taught, strict=True)
-    shared = {name: tensor for name, tensor in trained.items() if name.startswith(_SHARED)}
+    parts = (_SHARED, _TEMPORAL) if net.config.temporal == nano.temporal else (_SHARED,)
+    shared = {name: tensor for name, tensor in trained.items() if name.startswith(parts)}
     net.load_state_dict(net.state_dict() | shared, strict=True)
     return net
+
+
+def held_by(path: Path) -> Checkpoint:
+    """A training checkpoint; of weights that training wrote what they hold of one.
+
+    Raises WeightsError when the file is neither, or does not say of which network it is.
+    """
+    try:
+        if path.suffix != ".safetensors":
+            held = load_checkpoint(path)
+        else:
+            file, history = read_tensors(path), history_of(path)
+            config = json.loads(file.metadata.get("config", "null"))
+            held = Checkpoint(config, dict(file.tensors), {}, 0, 0.0, history)
+        # as it is written today, whenever the file was
+        config = ModelConfig.from_dict(held.config).to_dict()
+    except (SettingsError, ValueError) as problem:
+        raise WeightsError(
+            f"{path}: it does not say which network it is of: {problem}"
+        ) from problem
+    return dataclasses.replace(held, config=config)
+
+
+def take_over(net: FlashDepthNet, held: Checkpoint, path: Path, *, new_module: bool) -> None:
+    """Give `net`, in place, the weights that `path` holds; with `new_module` all but the temporal module's.
+
+    Raises WeightsError where they are not a network's of this configuration.
+    """
+    tensors = dict(held.model)
+    if new_module:
+        own = {n: t for n, t in net.state_dict().items() if n.startswith(_TEMPORAL)}
+        tensors = {n: t for n, t in tensors.items() if not n.startswith(_TEMPORAL)} | own
+    net.load_state_dict(fit(str(path), net.config, tensors, per_frame=False))
 
 
 def origin(encoder: Path | None) -> dict[str, str]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from flashdepth_vfx.errors import Interrupted, WeightsError
-from flashdepth_vfx.model import FlashDepthNet, TemporalState
+from flashdepth_vfx.model import FlashDepthNet, ModelConfig, TemporalState
 from flashdepth_vfx.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from flashdepth_vfx.training.data import Batch
 from flashdepth_vfx.training.losses import clip_loss
@@ -102,6 +102,11 @@ class _Run:
 
     def resume(self, checkpoint: Checkpoint, path: Path, history: list[dict[str, Any]]) -> None:
         """Go on from `checkpoint`, read from `path`."""
+        # on another path the same weights fit, and mean nothing
+        if ModelConfig.from_dict(checkpoint.config) != self.net.config:
+            raise WeightsError(
+                f"{path}: of another network, '{checkpoint.config['name']}' and not '{self.net.config.name}'"
+            )
         told = [{name: group[name] for name in _TOLD} for group in self.optimizer.param_groups]
         try:
             self.net.load_state_dict(checkpoint.model)
