@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+import torch
 from golden import tiny
 
 from flashdepth_vfx.errors import SettingsError
@@ -65,3 +70,30 @@ def test_a_transformer_whose_heads_do_not_share_the_path_s_width_is_refused() ->
 def test_the_published_scan_is_mamba_2_s_alone(kind: TemporalKind) -> None:
     with pytest.raises(SettingsError, match=f"'{kind}': use --scan auto"):
         FlashDepthNet(tiny.config("nano", temporal=kind), scan="mamba_ssm")
+
+
+@every_kind
+def test_the_page_says_what_a_module_of_nano_weighs(kind: TemporalKind) -> None:
+    page = Path(__file__).resolve().parents[1] / "docs" / "temporal.md"
+    line = next(t for t in page.read_text().splitlines() if t.startswith(f"| `{kind}` |"))
+    with torch.device("meta"):
+        net = FlashDepthNet(ModelConfig.preset("nano").with_temporal(kind))
+    parameters = sum(parameter.numel() for parameter in net.mamba.parameters())
+    state = sum(4 * math.prod(shape) for shape in net.state_shapes(1))
+    said = [text.strip().removesuffix(" bytes") for text in line.split("|")[-3:-1]]
+    assert said == [f"{parameters:,}", f"{state:,}"]
+
+
+def test_no_module_makes_pytorch_load_its_compiler_before_its_weights_are_read() -> None:
+    """Drawing on the meta device does, and it takes a second of every render's start."""
+    code = (
+        "import sys, torch\n"
+        "from flashdepth_vfx.model import FlashDepthNet, ModelConfig\n"
+        "from flashdepth_vfx.model.temporal_config import TEMPORAL_KINDS\n"
+        "with torch.device('meta'):\n"
+        "    for kind in TEMPORAL_KINDS:\n"
+        "        FlashDepthNet(ModelConfig.preset('nano').with_temporal(kind))\n"
+        "        print(kind, 'torch._dynamo' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:-1] == [f"{kind} False" for kind in TEMPORAL_KINDS]

@@ -7,6 +7,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import click
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -23,6 +24,7 @@ from training_kit import (
 
 import flashdepth_vfx
 from flashdepth_batch import main as batch_main
+from flashdepth_batch import train as train_command
 from flashdepth_vfx.errors import WeightsError
 from flashdepth_vfx.model import ModelConfig
 from flashdepth_vfx.model.temporal_config import TEMPORAL_KINDS, TemporalKind
@@ -83,6 +85,12 @@ def test_a_stage_begins_a_new_module_goes_on_with_it_and_exports_it(
     assert flashdepth("train", "export", three, weights) == 0
     assert load(weights).config == expected.to_dict()
     capsys.readouterr()
+
+
+def test_the_command_knows_every_module() -> None:
+    (option,) = (p for p in train_command.stage2.params if p.name == "temporal")
+    assert isinstance(option.type, click.Choice)
+    assert tuple(option.type.choices) == TEMPORAL_KINDS
 
 
 def test_a_module_that_nobody_named_is_not_thrown_away(

@@ -29,6 +29,9 @@ __all__ = ["FlashDepthProcessor"]
 
 #: Published folders of a configuration, and the weights that each was for.
 _WEIGHTS = {"flashdepth": "full", "flashdepth-l": "l", "flashdepth-s": "s"}
+#: And where their temporal module is, which the weights do not say: 1 is path 3, and 3 is path 1.
+_PLACES = {"flashdepth": [1], "flashdepth-l": [3], "flashdepth-s": [1]}
+_UNPUBLISHED = ("use_hydra", "use_xlstm", "use_transformer_rnn")
 _RESULTS = Path("result")
 _LOG = logging.getLogger("flashdepth_vfx.processor")
 
@@ -44,7 +47,8 @@ class FlashDepthProcessor:
 
     Other than the published one it keeps the state from frame to frame, does not swallow errors, and drops frames of
     a live stream that the network cannot keep up with; a movie's are all taken. Raises `SettingsError` for a
-    configuration that cannot be read or names no stream.
+    configuration that cannot be read, names no stream, or asks for a temporal module of which no weights were
+    published.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class FlashDepthProcessor:
         self.stream_mode = stream_mode
         file = Path(config_path)
         self.cfg = _read(file / "config.yaml" if file.is_dir() else file)
+        _require_published(self.cfg, file)
         said = self.cfg.get("eval") or {}
         self._png = save_depth_png or bool(said.get("save_depth_png"))
         self._npy = bool(said.get("save_depth_npy", True))
@@ -154,8 +159,32 @@ def _read(file: Path) -> dict[str, Any]:
     return found
 
 
+def _folder(file: Path) -> str:
+    """What the configuration is called: its folder's name."""
+    return (file if file.is_dir() else file.parent).resolve().name
+
+
+def _require_published(cfg: dict[str, Any], file: Path) -> None:
+    """Raises SettingsError for another temporal module, or another place of it, than the published weights have."""
+    model = cfg.get("model")
+    if not isinstance(model, dict):
+        return
+    for flag in _UNPUBLISHED:
+        if model.get(flag):
+            raise SettingsError(
+                f"{file}: model.{flag}: no weights with that module were published. Take the line out; weights "
+                "trained with this package say themselves which module they have"
+            )
+    place, published = model.get("mamba_in_dpt_layer"), _PLACES.get(_folder(file))
+    if place is not None and published is not None and place != published:
+        raise SettingsError(
+            f"{file}: model.mamba_in_dpt_layer is {place}, and the published weights' is {published}: they would "
+            "run and mean nothing there"
+        )
+
+
 def _settings(cfg: dict[str, Any], file: Path) -> RenderSettings:
-    folder = (file if file.is_dir() else file.parent).resolve().name
+    folder = _folder(file)
     named = cfg.get("load")
     weights = str(named) if named else _WEIGHTS.get(folder)
     if weights is None:

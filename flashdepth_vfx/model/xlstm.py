@@ -92,6 +92,21 @@ def _chunk(
     return found, (memory, norm, scales[..., -1])
 
 
+class SharedLinear(nn.Module):
+    """A product over four channels at a time, `(B, L, E)`, without a bias."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        # as a product over so many channels begins in PyTorch; on the host, as in `ssm`
+        bound = 1.0 / math.sqrt(_SHARE)
+        drawn = torch.empty(width // _SHARE, _SHARE, _SHARE, device="cpu").uniform_(-bound, bound)
+        self.weight = nn.Parameter(drawn)
+
+    def forward(self, x: Tensor) -> Tensor:
+        shares = torch.unflatten(x, -1, (-1, _SHARE))
+        return torch.einsum("blgi,goi->blgo", shares, self.weight).flatten(-2)
+
+
 class MlstmMixer(nn.Module):
     """mLSTM block over the tokens of frames, with the memory of the frame before. `width` is D."""
 
@@ -100,12 +115,9 @@ class MlstmMixer(nn.Module):
         self.heads, self.head_dim = config.heads, config.head_dim
         self.chunk_tokens = config.chunk_tokens
         inner, taps = self.heads * self.head_dim, config.conv_taps
-        shares = inner // _SHARE
         self.in_proj = nn.Linear(width, _UP * inner, bias=False)
         self.conv1d = nn.Conv1d(inner, inner, taps, groups=inner, padding=taps - 1)
-        self.q_proj, self.k_proj, self.v_proj = (
-            nn.Conv1d(inner, inner, 1, groups=shares, bias=False) for _ in range(3)
-        )
+        self.q_proj, self.k_proj, self.v_proj = (SharedLinear(inner) for _ in range(3))
         self.input_gate = nn.Linear(3 * inner, self.heads)
         self.forget_gate = nn.Linear(3 * inner, self.heads)
         self.norm = nn.Parameter(torch.ones(inner))
@@ -113,9 +125,9 @@ class MlstmMixer(nn.Module):
         self.out_proj = nn.Linear(inner, width, bias=False)
         for gate in (self.input_gate, self.forget_gate):
             nn.init.zeros_(gate.weight)
-        nn.init.normal_(self.input_gate.bias, std=_INPUT_SPREAD)
         with torch.no_grad():
-            # on the host as all drawn values: see `ssm`
+            spread = torch.empty(self.heads, device="cpu").normal_(std=_INPUT_SPREAD)
+            self.input_gate.bias.copy_(spread)
             slow = torch.linspace(_FORGET_LOW, _FORGET_HIGH, self.heads, device="cpu")
             self.forget_gate.bias.copy_(slow)
 
@@ -130,8 +142,7 @@ class MlstmMixer(nn.Module):
         """`(B, L, D)` and (C, n, m) or None to `(B, L, D)` and (C, n, m) after the last token."""
         x, z = self.in_proj(tokens).chunk(2, dim=-1)
         near = F.silu(convolved(x, self.conv1d, grid.frames))
-        q, k = (_shared(near, project) for project in (self.q_proj, self.k_proj))
-        v = _shared(x, self.v_proj)
+        q, k, v = self.q_proj(near), self.k_proj(near), self.v_proj(x)
         seen = torch.cat((q, k, v), dim=-1)
         gates = _limited(self.input_gate(seen)), _limited(self.forget_gate(seen))
         heads = (self.heads, self.head_dim)
@@ -143,12 +154,6 @@ class MlstmMixer(nn.Module):
         level = F.layer_norm(found, (self.head_dim,)).flatten(-2) * self.norm
         out: Tensor = self.out_proj(((level + self.skip * near) * F.silu(z)).to(tokens.dtype))
         return out, after
-
-
-def _shared(tokens: Tensor, project: nn.Conv1d) -> Tensor:
-    """A product over a few channels at a time, `(B, L, E)`."""
-    out: Tensor = project(tokens.transpose(1, 2)).transpose(1, 2)
-    return out
 
 
 def _limited(gate: Tensor) -> Tensor:
