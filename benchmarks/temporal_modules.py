@@ -38,7 +38,7 @@ from flashdepth_vfx.evaluation.report import Measures, mean_of
 from flashdepth_vfx.measures.baselines import constant, vertical_ramp
 from flashdepth_vfx.measures.clip import Predictor, TruthClip
 from flashdepth_vfx.measures.predictor import network_predictor
-from flashdepth_vfx.model import FlashDepthNet
+from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.model.temporal_config import TEMPORAL_KINDS, TemporalKind
 from flashdepth_vfx.runner import FrameRunner
 from flashdepth_vfx.training.checkpoint import Checkpoint
@@ -105,7 +105,8 @@ def main() -> int:
     beaten = {"constant": constant, "ramp": vertical_ramp}
     rows = [tell(Row(name, None, measured(p, judges))) for name, p in beaten.items()]
     for kind, level, trained in variants(asked):
-        net = new_network(asked.preset, None, asked.seed, kind, level)
+        config = ModelConfig.preset(asked.preset).with_temporal(kind, level)
+        net = new_network(config, None, asked.seed)
         take_over(net, held, asked.start, new_module=True)
         net = net.to(where)
         seconds = learn(net, clips, train_settings(asked, scale), held) if trained else 0.0
@@ -150,7 +151,7 @@ def variants(asked: argparse.Namespace) -> Iterator[tuple[TemporalKind, int | No
     yield "none", None, False
     # first what the others are held against
     yield from ((kind, None, True) for kind in sorted(asked.kinds, key=lambda kind: kind != "none"))
-    own = new_network(asked.preset, None, 0).config.temporal.path
+    own = ModelConfig.preset(asked.preset).temporal.path
     if asked.levels:
         yield from (("mamba2", level, True) for level in (4, 3, 2, 1) if level != own)
 

@@ -26,7 +26,7 @@ import flashdepth_vfx
 from flashdepth_batch import main as batch_main
 from flashdepth_batch import train as train_command
 from flashdepth_vfx.errors import WeightsError
-from flashdepth_vfx.model import ModelConfig
+from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.model.temporal_config import TEMPORAL_KINDS, TemporalKind
 from flashdepth_vfx.training.checkpoint import load_checkpoint, save_checkpoint
 from flashdepth_vfx.training.start import held_by, hybrid_from, new_network, take_over
@@ -44,9 +44,14 @@ def flashdepth(*arguments: str | Path) -> int:
     return code
 
 
+def remembering(kind: TemporalKind | None = None, path: int | None = None) -> FlashDepthNet:
+    """A new nano with this temporal module."""
+    return new_network(ModelConfig.preset("nano").with_temporal(kind, path), None, 1)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in TEMPORAL_KINDS if kind != "none"])
 def test_every_module_learns_over_clips_that_go_on(kind: TemporalKind, tmp_path: Path) -> None:
-    net = new_network("nano", None, 1, kind)
+    net = remembering(kind)
     before = copied(net)
     settings = stage_settings("stage2", decoder_rate=0.0)
     lines: list[float] = []
@@ -96,7 +101,7 @@ def test_the_command_knows_every_module() -> None:
 def test_a_module_that_nobody_named_is_not_thrown_away(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    net = new_network("nano", None, 1, "hydra", 2)
+    net = remembering("hydra", 2)
     save_checkpoint(checkpoint_of(net), tmp_path / "hydra.pt")
     run = ["train", "stage2", str(tmp_path / "out.pt"), *_SMALL, *_ONE_STEP]
     assert flashdepth(*run, "--from", tmp_path / "hydra.pt") == 2
@@ -112,8 +117,8 @@ def test_a_stage_is_not_resumed_on_another_path(tmp_path: Path) -> None:
     """The same weights would fit there, and mean nothing."""
     settings = stage_settings("stage2", steps=1)
     source, path = made_source(settings.data), tmp_path / "two.pt"
-    train(new_network("nano", None, 1), settings, source, path, [], CPU, lambda line: None)
-    other = new_network("nano", None, 1, level=4)
+    train(remembering(), settings, source, path, [], CPU, lambda line: None)
+    other = remembering(path=4)
     with pytest.raises(WeightsError, match="'nano' and not 'nano-path4'"):
         train(other, settings, source, path, [], CPU, lambda line: None)
 
@@ -144,7 +149,9 @@ def test_a_file_that_does_not_say_its_network_is_refused(tmp_path: Path) -> None
 
 
 def test_a_hybrid_may_remember_in_another_way_than_its_teacher() -> None:
-    net = hybrid_from(_SHIPPED, None, 0, "transformer")
+    net = hybrid_from(
+        _SHIPPED, None, 0, ModelConfig.preset("nano-hybrid").with_temporal("transformer")
+    )
     stored = load_file(_SHIPPED)
     name = "depth_head.scratch.refinenet1.out_conv.weight"
     assert torch.equal(net.get_parameter(name), stored[name].float())

@@ -19,6 +19,7 @@ from flashdepth_vfx.io.atomic import atomic_write, atomic_write_bytes
 from flashdepth_vfx.live.job import LiveJob
 from flashdepth_vfx.live.loop import LiveFrame, LiveStatus, stream
 from flashdepth_vfx.live.outputs import Shade
+from flashdepth_vfx.live.published_module import require_published_module
 from flashdepth_vfx.networks import Networks
 from flashdepth_vfx.plate import FloatArray
 from flashdepth_vfx.settings import Convention, RenderSettings
@@ -29,9 +30,6 @@ __all__ = ["FlashDepthProcessor"]
 
 #: Published folders of a configuration, and the weights that each was for.
 _WEIGHTS = {"flashdepth": "full", "flashdepth-l": "l", "flashdepth-s": "s"}
-#: And where their temporal module is, which the weights do not say: 1 is path 3, and 3 is path 1.
-_PLACES = {"flashdepth": [1], "flashdepth-l": [3], "flashdepth-s": [1]}
-_UNPUBLISHED = ("use_hydra", "use_xlstm", "use_transformer_rnn")
 _RESULTS = Path("result")
 _LOG = logging.getLogger("flashdepth_vfx.processor")
 
@@ -69,7 +67,7 @@ class FlashDepthProcessor:
         self.stream_mode = stream_mode
         file = Path(config_path)
         self.cfg = _read(file / "config.yaml" if file.is_dir() else file)
-        _require_published(self.cfg, file)
+        require_published_module(self.cfg, file)
         said = self.cfg.get("eval") or {}
         self._png = save_depth_png or bool(said.get("save_depth_png"))
         self._npy = bool(said.get("save_depth_npy", True))
@@ -159,32 +157,8 @@ def _read(file: Path) -> dict[str, Any]:
     return found
 
 
-def _folder(file: Path) -> str:
-    """What the configuration is called: its folder's name."""
-    return (file if file.is_dir() else file.parent).resolve().name
-
-
-def _require_published(cfg: dict[str, Any], file: Path) -> None:
-    """Raises SettingsError for another temporal module, or another place of it, than the published weights have."""
-    model = cfg.get("model")
-    if not isinstance(model, dict):
-        return
-    for flag in _UNPUBLISHED:
-        if model.get(flag):
-            raise SettingsError(
-                f"{file}: model.{flag}: no weights with that module were published. Take the line out; weights "
-                "trained with this package say themselves which module they have"
-            )
-    place, published = model.get("mamba_in_dpt_layer"), _PLACES.get(_folder(file))
-    if place is not None and published is not None and place != published:
-        raise SettingsError(
-            f"{file}: model.mamba_in_dpt_layer is {place}, and the published weights' is {published}: they would "
-            "run and mean nothing there"
-        )
-
-
 def _settings(cfg: dict[str, Any], file: Path) -> RenderSettings:
-    folder = _folder(file)
+    folder = (file if file.is_dir() else file.parent).resolve().name
     named = cfg.get("load")
     weights = str(named) if named else _WEIGHTS.get(folder)
     if weights is None:

@@ -111,10 +111,10 @@ def _begin(job: StageJob) -> tuple[FlashDepthNet, list[dict[str, Any]]]:
     if job.temporal == "none" and not settings.encoder_rate + settings.decoder_rate:
         raise UsageError("without a temporal module there is nothing to train at these rates")
     if job.teacher is not None:
-        net = hybrid_from(job.teacher, job.encoder, seed, job.temporal, job.temporal_level)
+        net = hybrid_from(job.teacher, job.encoder, seed, _configured("nano-hybrid", job))
         history: list[dict[str, Any]] = [dict(hybrid_origin(job.teacher, job.encoder))]
     else:
-        net = new_network(job.preset, job.encoder, seed, job.temporal, job.temporal_level)
+        net = new_network(_configured(job.preset, job), job.encoder, seed)
         history = [dict(origin(job.encoder))]
         if net.teacher_model is not None and job.start is None:
             raise UsageError(f"{job.preset} is guided by another network: name it (--teacher)")
@@ -123,6 +123,11 @@ def _begin(job: StageJob) -> tuple[FlashDepthNet, list[dict[str, Any]]]:
         take_over(net, held, job.start, new_module=_has_another_module(job, net, held))
         history = held.history
     return net, history
+
+
+def _configured(preset: str, job: StageJob) -> ModelConfig:
+    """The preset, with the temporal module that was asked for."""
+    return ModelConfig.preset(preset).with_temporal(job.temporal, job.temporal_level)
 
 
 def _has_another_module(job: StageJob, net: FlashDepthNet, held: Checkpoint) -> bool:

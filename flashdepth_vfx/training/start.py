@@ -16,7 +16,6 @@ from flashdepth_vfx.errors import SettingsError, WeightsError
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.model.config import ConvConfig
 from flashdepth_vfx.model.convnet import EfficientNetLite, lite_name_from_published
-from flashdepth_vfx.model.temporal_config import TemporalKind
 from flashdepth_vfx.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from flashdepth_vfx.training.checkpoint import Checkpoint, load_checkpoint
 from flashdepth_vfx.weights.architecture import fit
@@ -47,21 +46,16 @@ _TYPICAL_100_PER_M = 20.0
 _LITE_MEAN, _LITE_STD = 127.0 / 255.0, 128.0 / 255.0
 
 
-def new_network(
-    preset: str,
-    encoder: Path | None,
-    seed: int,
-    temporal: TemporalKind | None = None,
-    level: int | None = None,
-) -> FlashDepthNet:
-    """A network of this preset, its temporal module another one or on another path where that is said.
+def new_network(preset: str | ModelConfig, encoder: Path | None, seed: int) -> FlashDepthNet:
+    """A network of this preset, or of one's own configuration.
 
     `encoder` is the published state dict of its EfficientNet-Lite, or None for a random one.
 
     Raises SettingsError for an unknown preset, WeightsError when the file does not fit.
     """
     torch.manual_seed(seed)
-    net = FlashDepthNet(ModelConfig.preset(preset).with_temporal(temporal, level))
+    config = ModelConfig.preset(preset) if isinstance(preset, str) else preset
+    net = FlashDepthNet(config)
     if encoder is not None:
         _load_encoder(net, encoder)
     _typical_output(net)
@@ -69,13 +63,9 @@ def new_network(
 
 
 def hybrid_from(
-    teacher: Path,
-    encoder: Path | None,
-    seed: int,
-    temporal: TemporalKind | None = None,
-    level: int | None = None,
+    teacher: Path, encoder: Path | None, seed: int, preset: str | ModelConfig = _HYBRID
 ) -> FlashDepthNet:
-    """The "nano-hybrid" that starts from a trained nano, its temporal module as in `new_network`.
+    """The "nano-hybrid" that starts from a trained nano, or one's own configuration of it.
 
     `teacher` is nano's training checkpoint or its weights file. The hybrid's teacher is that nano; its student takes
     over the decoder and, where it is the same one, the temporal module, and `encoder` as in `new_network`. The fusion
@@ -83,7 +73,7 @@ def hybrid_from(
 
     Raises WeightsError when a file does not fit.
     """
-    net = new_network(_HYBRID, encoder, seed, temporal, level)
+    net = new_network(preset, encoder, seed)
     assert net.teacher_model is not None
     tensors, nano = read_tensors(teacher).tensors, ModelConfig.preset(_TEACHER)
     trained = fit(str(teacher), nano, tensors, per_frame=True)
