@@ -1,6 +1,6 @@
 """The temporal modules against each other: trained alike, then accuracy, flicker and cost.
 
-    python benchmarks/temporal_modules.py                                  # sizes for a CPU, two minutes
+    python benchmarks/temporal_modules.py                                  # sizes for a CPU, one minute
     python benchmarks/temporal_modules.py --device cuda --levels           # an H100, eight minutes
 
 Every module begins at zero in one network (`--start`, of its weights all but the temporal module) and sees the same
