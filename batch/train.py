@@ -92,7 +92,12 @@ def _run(checkpoint: Path, temporal: bool, options: dict[str, Any]) -> None:
     training = flashdepth_vfx.training
     take = options.pop
     compiled = take("compiled")
-    begin = {name: take(name) for name in ("preset", "encoder", "start", "teacher", "device")}
+    begin = {
+        name: take(name)
+        for name in (
+            "preset", "encoder", "start", "teacher", "temporal", "temporal_level", "device",
+        )
+    }  # fmt: skip
     seen = {field.name for field in dataclasses.fields(training.DataSettings)} - {"compiled"}
     data = training.DataSettings(
         **{name: take(name) for name in seen}, compiled=compiled != "nothing"

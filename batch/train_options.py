@@ -80,6 +80,16 @@ def _beginnings() -> list[_Option]:
             "--from", "start", type=_file, help="Checkpoint or weights of the stage before."
         ),
         click.option(
+            "--temporal",
+            type=click.Choice(["mamba2", "hydra", "xlstm", "transformer", "none"]),
+            help="The temporal module; else the preset's. One that --from does not have begins anew.",
+        ),
+        click.option(
+            "--temporal-level",
+            type=click.IntRange(1, 4),
+            help="The decoder path that it acts on, 4 the coarsest; else the preset's.",
+        ),
+        click.option(
             "--teacher", type=_file, help="Checkpoint or weights of the nano that guides a hybrid."
         ),
     ]

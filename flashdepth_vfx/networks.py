@@ -38,11 +38,9 @@ class Network:
         return self.entry.default_long_side_px
 
     @property
-    def state_shapes(self) -> tuple[tuple[int, int, int, int], ...]:
+    def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shapes of the state's tensors, for one shot."""
-        temporal = self.config.temporal
-        shape = (1, temporal.heads, temporal.head_dim, temporal.state_dim)
-        return (shape,) * temporal.blocks
+        return self.net.state_shapes(1)
 
     def attention(self, canvas: Canvas, said: Choice) -> Choice:
         """How attention runs on this canvas: as `said` by an earlier part of the shot, or what measures fastest.

@@ -36,9 +36,9 @@ class Recording:
             # Threads that bring other frames to the host go on with that meanwhile.
             with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
                 self._disparity, self._after = net(self._frame, self._before)
-                self._finite = all_finite(self._disparity, *self._after.ssm)
+                self._finite = all_finite(self._disparity, *self._after.tensors)
                 # where the next frame looks for it; what is outside is another copy
-                for held, new in zip(self._before.ssm, self._after.ssm, strict=True):
+                for held, new in zip(self._before.tensors, self._after.tensors, strict=True):
                     held.copy_(new)
         self._given: TemporalState | None = None
 
@@ -48,11 +48,11 @@ class Recording:
         """Disparity, the state after, and whether all of both are numbers, still on the GPU."""
         self._frame.copy_(frame)
         if state is None or state is not self._given:
-            for index, held in enumerate(self._before.ssm):
+            for index, held in enumerate(self._before.tensors):
                 if state is None:
                     held.zero_()
                 else:
-                    held.copy_(state.ssm[index])
+                    held.copy_(state.tensors[index])
         self._graph.replay()
         self._given = self._after.clone()
         return self._disparity.clone(), self._given, self._finite

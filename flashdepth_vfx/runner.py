@@ -54,7 +54,7 @@ class FrameRunner:
     ) -> tuple[Tensor, TemporalState, Tensor]:
         if not frame.is_cuda:
             disparity, after = self._net(frame, state)
-            return disparity, after, all_finite(disparity, *after.ssm)
+            return disparity, after, all_finite(disparity, *after.tensors)
         key = (frame.shape, frame.device, dict(attention))
         if self._recorded is None or self._recorded[0] != key:
             # first the memory of the one before

@@ -119,7 +119,7 @@ def save_state(path: Path, state: ShotState) -> None:
     """Write a state, whole or not at all. Raises `OutputError`, `DiskFullError`."""
     tensors = {
         _TENSOR.format(i): tensor.detach().to("cpu", torch.float32).contiguous()
-        for i, tensor in enumerate(state.temporal.ssm)
+        for i, tensor in enumerate(state.temporal.tensors)
     }
     facts = {
         "format": FORMAT,
@@ -166,7 +166,7 @@ def require_fit(
     `shapes` are those of the network's state.
     """
     if has_other_shapes(state, shapes):
-        found = [tuple(tensor.shape) for tensor in state.temporal.ssm]
+        found = [tuple(tensor.shape) for tensor in state.temporal.tensors]
         raise StateMismatchError(path, f"holds tensors of {found}, not {list(shapes)}")
     wrong = state.identity.differences(identity, allow_device_change=allow_device_change)
     if wrong:
@@ -177,7 +177,7 @@ def require_fit(
 
 def has_other_shapes(state: ShotState, shapes: Shapes) -> bool:
     """Whether the network whose state has `shapes` cannot go on from `state`."""
-    return tuple(tuple(tensor.shape) for tensor in state.temporal.ssm) != shapes
+    return tuple(tuple(tensor.shape) for tensor in state.temporal.tensors) != shapes
 
 
 def _assemble(tensors: tuple[torch.Tensor, ...], facts: Any) -> ShotState:

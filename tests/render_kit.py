@@ -190,7 +190,7 @@ class Probe(nn.Module):
         picture = pixels * torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1)
         picture = picture + torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1)
         self.shown.append(picture[0].clone())
-        seen = torch.zeros(1) if state is None else state.ssm[0]
+        seen = torch.zeros(1) if state is None else state.tensors[0]
         disparity = picture[:, 0] if self.answer is None else self.answer[None]
         return disparity, TemporalState((seen + 1,))
 

@@ -169,7 +169,7 @@ def test_values_that_are_not_numbers_are_counted_and_poison_nothing(engine: Dept
     assert untouched.float().mean() > 0.99
     depth, state = engine.step(plate(1, rgb=rgb), None)
     assert np.isfinite(depth.depth).all()
-    assert all(torch.isfinite(t).all() for t in state.temporal.ssm)
+    assert all(torch.isfinite(t).all() for t in state.temporal.tensors)
 
 
 def test_colour_is_that_of_the_unpremultiplied_plate(engine: DepthEngine) -> None:

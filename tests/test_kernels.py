@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from flashdepth_vfx.model import ModelConfig, kernels, steps
 from flashdepth_vfx.model.config import TemporalConfig
+from flashdepth_vfx.model.mixer import Grid
 from flashdepth_vfx.model.ssm import MambaMixer
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -182,8 +183,9 @@ def test_the_mixer_is_the_plain_one(case: str, begun: bool) -> None:
     state = drawn(batch, mixer.heads, mixer.head_dim, mixer.state_dim) if begun else None
     given, before = drawn(batch, tokens, 64), None if state is None else state.clone()
     with torch.inference_mode():
-        expected, expected_state = mixer(given, state)
-        found, found_state = mixer(given, state, quick=True)
+        held, grid = None if state is None else (state,), Grid(1, 1, tokens)
+        expected, (expected_state,) = mixer(given, held, grid)
+        found, (found_state,) = mixer(given, held, grid, quick=True)
     assert furthest(found, expected) < 5e-6
     assert furthest(found_state, expected_state) < 2e-6
     assert before is None or (state is not None and torch.equal(state, before))
@@ -196,8 +198,8 @@ def test_small_time_steps_keep_their_digits() -> None:
         mixer.dt_bias.fill_(-12.0)
     state = drawn(1, mixer.heads, mixer.head_dim, mixer.state_dim)
     with torch.inference_mode():
-        _, expected = mixer(drawn(1, 40, 64), state)
-        _, found = mixer(drawn(1, 40, 64), state, quick=True)
+        _, (expected,) = mixer(drawn(1, 40, 64), (state,), Grid(1, 5, 8))
+        _, (found,) = mixer(drawn(1, 40, 64), (state,), Grid(1, 5, 8), quick=True)
     # six millionths of a step of time: a careless logarithm of 1 + that is wrong by a hundredth of it
     assert furthest(found - state, expected - state) < 1e-3 * float((expected - state).abs().max())
 

@@ -148,6 +148,33 @@ def test_a_configuration_that_says_nothing_is_refused(
         FlashDepthProcessor(tmp_path / "none")
 
 
+@pytest.mark.parametrize(
+    ("folder", "model", "words"),
+    [
+        ("flashdepth", "use_hydra: true", "use_hydra: no weights"),
+        ("flashdepth-s", "use_xlstm: true", "use_xlstm: no weights"),
+        ("own", "use_transformer_rnn: true", "use_transformer_rnn: no weights"),
+        ("flashdepth-l", "mamba_in_dpt_layer: [1]", r"is \[1\].*weights' is \[3\]"),
+        ("flashdepth", "mamba_in_dpt_layer: [3]", r"is \[3\].*weights' is \[1\]"),
+        ("flashdepth", "mamba_in_dpt_layer: [1]", None),
+        ("own", "mamba_in_dpt_layer: [0]", None),
+        ("flashdepth-s", "use_hydra: false", None),
+    ],
+)
+def test_another_temporal_module_than_the_published_weights_is_refused(
+    tmp_path: Path, folder: str, model: str, words: str | None
+) -> None:
+    """Else they would run, on a path that they were not trained for."""
+    file = tmp_path / folder / "config.yaml"
+    file.parent.mkdir()
+    file.write_text(f"load: own.safetensors\nmodel: {{{model}}}\neval: {{url: a.mov}}\n")
+    if words is None:
+        FlashDepthProcessor(file)
+        return
+    with pytest.raises(SettingsError, match=words):
+        FlashDepthProcessor(file)
+
+
 def test_a_camera(nano_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     require_camera()
     monkeypatch.chdir(tmp_path)

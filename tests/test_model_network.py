@@ -28,8 +28,8 @@ def test_disparity_is_float32_at_the_frame_s_size_and_never_negative(kind: str) 
     assert disparity.dtype == torch.float32
     assert disparity.std() > 1e-3
     assert (darkest == 0).all()
-    assert tuple(tuple(ssm.shape) for ssm in state.ssm) == net.state_shapes(2)
-    assert all(ssm.dtype == torch.float32 for ssm in state.ssm)
+    assert tuple(tuple(ssm.shape) for ssm in state.tensors) == net.state_shapes(2)
+    assert all(ssm.dtype == torch.float32 for ssm in state.tensors)
 
 
 @every_kind
@@ -133,7 +133,7 @@ def test_the_state_passes_a_change_of_resolution(kind: str) -> None:
         _, state = net(tiny.frame(height, width))
         disparity, after = net(tiny.frame(height + step, width - step), state)
     assert disparity.shape == (1, height + step, width - step)
-    assert [ssm.shape for ssm in after.ssm] == [ssm.shape for ssm in state.ssm]
+    assert [ssm.shape for ssm in after.tensors] == [ssm.shape for ssm in state.tensors]
 
 
 @every_kind
@@ -156,9 +156,9 @@ def test_a_state_that_does_not_fit_is_refused_with_what_differs() -> None:
     with pytest.raises(ValueError, match="does not fit"):
         net(tiny.frame(98, 98, batch=2), state)
     with pytest.raises(ValueError, match="does not fit"):
-        net(frame, TemporalState(state.ssm[:1]))
+        net(frame, TemporalState(state.tensors[:1]))
     with pytest.raises(ValueError, match=r"float32, not torch\.float16"):
-        net(frame, TemporalState(tuple(ssm.half() for ssm in state.ssm)))
+        net(frame, TemporalState(tuple(ssm.half() for ssm in state.tensors)))
     with pytest.raises(ValueError, match="on meta and the frame on cpu"):
         net(frame, state.to("meta"))
 
@@ -167,13 +167,13 @@ def test_states_are_values() -> None:
     state = TemporalState((torch.ones(2), torch.zeros(3)))
     copy = state.clone()
     assert state == copy
-    copy.ssm[0][0] = 5
+    copy.tensors[0][0] = 5
     assert state != copy
-    assert state != TemporalState(state.ssm[:1])
+    assert state != TemporalState(state.tensors[:1])
     assert state != state.to("meta")
     assert state != "state"
     with pytest.raises(dataclasses.FrozenInstanceError):
-        state.ssm = ()  # type: ignore[misc]
+        state.tensors = ()  # type: ignore[misc]
 
 
 @every_kind
@@ -210,7 +210,7 @@ def test_half_precision_keeps_head_and_state_in_float32(kind: str, how: str) -> 
             disparity, state = net(frame)
             disparity, state = net(frame, state)
     assert disparity.dtype == torch.float32
-    assert all(ssm.dtype == torch.float32 for ssm in state.ssm)
+    assert all(ssm.dtype == torch.float32 for ssm in state.tensors)
     # A bfloat16 head would give values that bfloat16 holds exactly.
     assert (disparity != disparity.bfloat16().float()).float().mean() > 0.9
     assert (disparity - exact).abs().max() < 0.5 * exact.abs().max()

@@ -50,7 +50,7 @@ def streamed(name: str, device: str = "cpu") -> Streamed:
             disparity, state = net(frame.to(device), state)
             depth.append(disparity[0].cpu().numpy())
     assert state is not None
-    return Streamed(np.stack(depth), np.stack([ssm[0].cpu().numpy() for ssm in state.ssm]))
+    return Streamed(np.stack(depth), np.stack([ssm[0].cpu().numpy() for ssm in state.tensors]))
 
 
 def assert_golden(name: str, got: Streamed) -> None:

@@ -79,7 +79,7 @@ def test_half_precision_is_near_and_fp16_nearer(kind: str) -> None:
         hold_in(half, precision)
         found, state = frames_of(half, frames)
         assert found.dtype is torch.float32
-        assert {tensor.dtype for tensor in state.ssm} == {torch.float32}
+        assert {tensor.dtype for tensor in state.tensors} == {torch.float32}
         worst[precision] = off_by_percent(found, exact)[-1]
         assert 0.0 < worst[precision] < 5.0
     assert worst["fp16"] < 0.5 * worst["bf16"]
@@ -132,7 +132,7 @@ def test_what_half_precision_cannot_hold_is_computed_in_float32(kind: str) -> No
         assert runner.widened == count
         assert off_by_percent(disparity[0], exact[count - 1])[-1] < 5.0
     assert state is not None
-    assert all(tensor.isfinite().all() for tensor in state.ssm)
+    assert all(tensor.isfinite().all() for tensor in state.tensors)
 
 
 def test_weights_that_do_not_fit_are_refused() -> None:

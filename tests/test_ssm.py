@@ -16,6 +16,7 @@ from torch import Tensor
 from flashdepth_vfx.errors import DeviceError
 from flashdepth_vfx.model import scan_kernel
 from flashdepth_vfx.model.config import ModelConfig
+from flashdepth_vfx.model.mixer import Grid
 from flashdepth_vfx.model.ssm import MambaMixer, chunked_scan
 
 BATCH, HEADS, HEAD_DIM, STATE_DIM = 2, 3, 4, 5
@@ -152,15 +153,16 @@ def test_the_convolution_starts_afresh_on_each_frame() -> None:
     """Only S is carried: with S forgotten, a frame's output does not know what came before."""
     one = mixer("torch")
     tokens = torch.randn(1, 6, 64)
-    first, _ = one(tokens, None)
-    _, state = one(torch.randn(1, 6, 64), None)
-    later, _ = one(tokens, torch.zeros_like(state))
+    grid = Grid(1, 2, 3)
+    first, _ = one(tokens, None, grid)
+    _, (state,) = one(torch.randn(1, 6, 64), None, grid)
+    later, _ = one(tokens, (torch.zeros_like(state),), grid)
     assert torch.equal(first, later)
 
 
 def test_kernel_on_cpu_is_refused_with_a_reason() -> None:
     with pytest.raises(DeviceError, match="CUDA device, not cpu"):
-        mixer("mamba_ssm")(torch.randn(1, 6, 64), None)
+        mixer("mamba_ssm")(torch.randn(1, 6, 64), None, Grid(1, 2, 3))
 
 
 @pytest.fixture

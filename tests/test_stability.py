@@ -151,7 +151,7 @@ class Flickering(Probe):
 
     def forward(self, pixels: Tensor, state: TemporalState | None) -> tuple[Tensor, TemporalState]:
         disparity, after = super().forward(pixels, state)
-        scale = 1.0 + 0.1 * (int(after.ssm[0]) % 2)
+        scale = 1.0 + 0.1 * (int(after.tensors[0]) % 2)
         return (disparity * 5 + 2) * scale, after
 
 

@@ -128,7 +128,7 @@ def test_a_state_of_another_networks_shapes_is_refused() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_state_with_values_that_are_not_numbers_is_refused(tmp_path: Path, value: float) -> None:
     broken = state()
-    broken.temporal.ssm[2][0, 3, 5, 7] = value
+    broken.temporal.tensors[2][0, 3, 5, 7] = value
     save_state(tmp_path / "state", broken)
     with pytest.raises(StateError, match="not numbers"):
         load_state(tmp_path / "state")

@@ -246,7 +246,7 @@ def test_a_state_is_carried_from_chunk_to_chunk_and_to_no_other_clip(
     for before, after in ((left[0], given[1]), (left[2], given[3])):
         assert before is not None
         assert after is not None
-        for one, two in zip(before.ssm, after.ssm, strict=True):
+        for one, two in zip(before.tensors, after.tensors, strict=True):
             assert torch.equal(one, two)
             assert not two.requires_grad, "gradients stay within a step"
 

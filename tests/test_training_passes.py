@@ -58,7 +58,7 @@ def test_a_clip_in_two_parts_equals_the_whole(net: FlashDepthNet) -> None:
     torch.testing.assert_close(torch.cat([first, second], 1), whole, rtol=1e-4, atol=1e-4)
     assert end is not None
     assert last is not None
-    for one, two in zip(end.ssm, last.ssm, strict=True):
+    for one, two in zip(end.tensors, last.tensors, strict=True):
         torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-4)
     forgotten, _ = predict(net, clip[:, 2:])
     assert float((forgotten - second).abs().max()) > 1e-3
@@ -83,7 +83,7 @@ def test_a_new_temporal_module_has_no_effect() -> None:
     with_it, state = predict(net, clip)
     torch.testing.assert_close(with_it, predict_frames(net, clip), rtol=1e-4, atol=1e-4)
     assert state is not None
-    assert all(bool(part.any()) for part in state.ssm), "though it remembers"
+    assert all(bool(part.any()) for part in state.tensors), "though it remembers"
 
 
 def test_gradients_pass_from_the_last_frame_to_the_first(net: FlashDepthNet) -> None:

@@ -37,7 +37,8 @@ class FlashDepthProcessor:
 
     Other than the published one it keeps the state from frame to frame, does not swallow errors, and drops frames of
     a live stream that the network cannot keep up with; a movie's are all taken. Raises `SettingsError` for a
-    configuration that cannot be read or names no stream.
+    configuration that cannot be read, names no stream, or asks for a temporal module of which no weights were
+    published.
     """
 
     def __init__(

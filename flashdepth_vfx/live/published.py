@@ -13,14 +13,13 @@ import yaml
 from flashdepth_vfx.errors import OutputExistsError, SettingsError
 from flashdepth_vfx.io.atomic import atomic_write_bytes
 from flashdepth_vfx.live.loop import LiveFrame
+from flashdepth_vfx.live.published_module import require_published_module
 
 __all__ = ["NumberedFiles", "PublishedConfig"]
 
 #: Published folders of a configuration, and the weights that each was for.
 _WEIGHTS = {"flashdepth": "full", "flashdepth-l": "l", "flashdepth-s": "s"}
 _CHECKPOINT = re.compile(r"iter_(\d+)\.pth")
-#: Temporal modules that were tried, and that no published weights have.
-_OTHER_MODULES = ("use_hydra", "use_xlstm", "use_transformer_rnn")
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,7 @@ class PublishedConfig:
         for part in ("eval", "model"):
             if not isinstance(found.get(part) or {}, dict):
                 raise SettingsError(f"{file}: is no configuration: its '{part}' has no keys in it")
+        require_published_module(found, file)
         return cls(file, found)
 
     @property
@@ -68,14 +68,8 @@ class PublishedConfig:
     def weights(self) -> str:
         """A file, or a name: `load`, the folder's latest `iter_N.pth`, or the weights that the folder was for.
 
-        Raises `SettingsError` where none are named, and for temporal modules that no published weights have.
+        Raises `SettingsError` where none are named.
         """
-        asked = [key for key in _OTHER_MODULES if (self.values.get("model") or {}).get(key)]
-        if asked:
-            raise SettingsError(
-                f"{self.file}: model.{asked[0]}: no such temporal module is here; the published weights have "
-                "Mamba-2: set it to false"
-            )
         load = self.values.get("load")
         if load and load is not True:
             return str(load)

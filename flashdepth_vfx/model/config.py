@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from flashdepth_vfx.errors import SettingsError
+from flashdepth_vfx.model.temporal_config import TemporalConfig, TemporalKind
 
 __all__ = [
     "ConvConfig",
@@ -90,27 +91,6 @@ class DecoderConfig:
 
 
 @dataclass(frozen=True)
-class TemporalConfig:
-    """Mamba-2 blocks placed on one decoder path (4 is the coarsest, 1 the finest).
-
-    The file of weights does not tell the path: it must be known for each model.
-    """
-
-    path: int
-    heads: int
-    head_dim: int
-    expand: int
-    state_dim: int = 256
-    conv_taps: int = 4
-    blocks: int = 4
-    pool: int = 10
-    chunk_tokens: int = 256
-
-    def __post_init__(self) -> None:
-        _require(self.path <= 4, "temporal path must be 1, 2, 3 or 4")
-
-
-@dataclass(frozen=True)
 class TeacherConfig:
     """A second, larger encoder that sees the frame at `side_px` and guides the coarsest path."""
 
@@ -149,6 +129,11 @@ class ModelConfig:
             self.temporal.heads * self.temporal.head_dim == inner,
             "temporal heads x head_dim must equal expand x decoder width",
         )
+        if self.temporal.kind == "transformer":
+            whole = self.decoder.width % self.temporal.head_dim == 0 and self.decoder.width % 4 == 0
+            _require(
+                whole, "a transformer's decoder width must be a multiple of head_dim, and of 4"
+            )
         if self.teacher is not None:
             even = self.decoder.width % self.teacher.fusion_heads == 0
             _require(even, "decoder width must be a multiple of the fusion heads")
@@ -178,6 +163,20 @@ class ModelConfig:
             known = ", ".join(_PRESETS)
             raise SettingsError(f"no model preset '{name}'; there are: {known}") from None
 
+    def with_temporal(
+        self, kind: TemporalKind | None = None, path: int | None = None
+    ) -> ModelConfig:
+        """The same network with another temporal module, or with its own on another path; its name says so.
+
+        None keeps what it has. Raises SettingsError.
+        """
+        temporal, name = self.temporal, self.name
+        if kind is not None and kind != temporal.kind:
+            temporal, name = temporal.of_kind(kind), f"{name}-{kind}"
+        if path is not None and path != temporal.path:
+            temporal, name = temporal.on_path(path), f"{name}-path{path}"
+        return dataclasses.replace(self, temporal=temporal, name=name)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; `from_dict` gives an equal configuration back."""
         data = dataclasses.asdict(self)
@@ -192,7 +191,9 @@ class ModelConfig:
         data = dict(_table(data, "model"))
         data["encoder"] = _encoder(data.get("encoder"), "encoder")
         data["decoder"] = _build(DecoderConfig, data.get("decoder"), "decoder")
-        data["temporal"] = _build(TemporalConfig, data.get("temporal"), "temporal")
+        # Files from before there were other modules do not say which one theirs is.
+        temporal = {"kind": "mamba2", **_table(data.get("temporal"), "temporal")}
+        data["temporal"] = _build(TemporalConfig, temporal, "temporal")
         if data.get("teacher") is not None:
             teacher = dict(_table(data["teacher"], "teacher"))
             # Files from before a teacher could be a pyramid do not say what theirs is.
@@ -273,6 +274,7 @@ _TEMPORAL_S = TemporalConfig(path=3, heads=8, head_dim=32, expand=4)
 _TEMPORAL_L = TemporalConfig(path=1, heads=8, head_dim=64, expand=2)
 # A frame of 384x224 pooled by 10 is 4x2 tokens; by 2 it is 24x14, about what S has at 2K.
 _TEMPORAL_NANO = TemporalConfig(path=3, heads=8, head_dim=32, expand=4, pool=2)
+_TEACHER_NANO = TeacherConfig(_LITE2, _DECODER_S, side_px=192)
 
 _PRESETS = {
     "s": ModelConfig("s", _VIT_S, _DECODER_S, _TEMPORAL_S),
@@ -281,19 +283,7 @@ _PRESETS = {
     "nano": ModelConfig("nano", _LITE2, _DECODER_S, _TEMPORAL_NANO),
     "nano-lite": ModelConfig("nano-lite", _LITE0, _DECODER_S, _TEMPORAL_NANO),
     # The teacher is nano, of whose encoder and decoder its weights are.
-    "nano-hybrid": ModelConfig(
-        "nano-hybrid",
-        _LITE0,
-        _DECODER_S,
-        _TEMPORAL_NANO,
-        TeacherConfig(_LITE2, _DECODER_S, side_px=192),
-    ),
+    "nano-hybrid": ModelConfig("nano-hybrid", _LITE0, _DECODER_S, _TEMPORAL_NANO, _TEACHER_NANO),
     # A nano at the frame's own size, guided by one that sees what nano was trained to see.
-    "nano-twin": ModelConfig(
-        "nano-twin",
-        _LITE2,
-        _DECODER_S,
-        _TEMPORAL_NANO,
-        TeacherConfig(_LITE2, _DECODER_S, side_px=192),
-    ),
+    "nano-twin": ModelConfig("nano-twin", _LITE2, _DECODER_S, _TEMPORAL_NANO, _TEACHER_NANO),
 }

@@ -12,7 +12,7 @@ from flashdepth_vfx.model.encoder import VisionTransformer
 from flashdepth_vfx.model.fusion import HybridFusion, Teacher, teacher_size
 from flashdepth_vfx.model.scan_kernel import Scan
 from flashdepth_vfx.model.streams import beside
-from flashdepth_vfx.model.temporal import TemporalModule, TemporalState
+from flashdepth_vfx.model.temporal import TemporalState, temporal_module
 
 __all__ = ["FlashDepthNet"]
 
@@ -37,7 +37,8 @@ class FlashDepthNet(nn.Module):
             if isinstance(config.encoder, VitConfig)
             else EfficientNetLite(config.encoder)
         )
-        self.mamba = TemporalModule(width, config.temporal, scan)
+        # Every temporal module is in this one's place, and so is called in the weights.
+        self.mamba = temporal_module(width, config.temporal, scan)
         self.depth_head = DptDecoder(config.encoder.channels, config.decoder, one_grid=is_vit)
 
     def forward(
@@ -93,8 +94,8 @@ class FlashDepthNet(nn.Module):
                 calls.append(AttentionCall(encoder.heads, tokens, head_dim, layers))
         return calls
 
-    def state_shapes(self, batch: int) -> tuple[tuple[int, int, int, int], ...]:
-        """The shapes of TemporalState.ssm for a batch, whatever the resolution."""
+    def state_shapes(self, batch: int) -> tuple[tuple[int, ...], ...]:
+        """The shapes of TemporalState.tensors for a batch, whatever the resolution."""
         return self.mamba.state_shapes(batch)
 
     def require(self, frame: Tensor, state: TemporalState | None) -> None:

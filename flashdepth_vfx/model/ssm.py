@@ -14,11 +14,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from flashdepth_vfx.model.config import TemporalConfig
+from flashdepth_vfx.model.mixer import BlockState, Grid, convolved
 from flashdepth_vfx.model.mixing import MixerWeights, fits, mixed
 from flashdepth_vfx.model.scan_kernel import Scan, kernel_scan, wants_kernel
+from flashdepth_vfx.model.temporal_config import TemporalConfig
 
-__all__ = ["MambaMixer", "chunked_scan"]
+__all__ = [
+    "GatedRmsNorm",
+    "MambaMixer",
+    "chunked_scan",
+    "inclusive_sum",
+    "initial_dt_bias",
+    "initial_log_a",
+]
 
 _RMS_EPS = 1e-5
 _DELTA_MIN, _DELTA_MAX = 1e-3, 1e-1
@@ -59,7 +67,7 @@ def _scan_chunk(
     x: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor, state: Tensor
 ) -> tuple[Tensor, Tensor]:
     """One chunk of Q tokens: y `(B, Q, H, P)` and the state after it."""
-    cumulative = _inclusive_sum((delta * a).transpose(1, 2))  # (B, H, Q)
+    cumulative = inclusive_sum((delta * a).transpose(1, 2))  # (B, H, Q)
     steps = cumulative.unsqueeze(-1) - cumulative.unsqueeze(-2)  # (B, H, to, from)
     later = torch.ones(steps.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
     # Masked before the exponential: above the diagonal the sums are positive, and their exp
@@ -75,7 +83,7 @@ def _scan_chunk(
     return y.transpose(1, 2), state
 
 
-def _inclusive_sum(log_decay: Tensor) -> Tensor:
+def inclusive_sum(log_decay: Tensor) -> Tensor:
     """Running sums along the last axis, in float64 where the device has it.
 
     The sums reach hundreds while their differences, which matter, stay near zero. As a product with
@@ -116,8 +124,8 @@ class MambaMixer(nn.Module):
         self.chunk_tokens, self.scan = config.chunk_tokens, scan
         self.inner = self.heads * self.head_dim
         conv_width = self.inner + 2 * self.state_dim
-        self.dt_bias = nn.Parameter(_initial_dt_bias(self.heads))
-        self.A_log = nn.Parameter(_drawn(self.heads, _A_MIN, _A_MAX).log())
+        self.dt_bias = nn.Parameter(initial_dt_bias(self.heads))
+        self.A_log = nn.Parameter(initial_log_a(self.heads))
         self.D = nn.Parameter(torch.ones(self.heads))
         self.in_proj = nn.Linear(width, self.inner + conv_width + self.heads, bias=False)
         taps = config.conv_taps
@@ -125,36 +133,38 @@ class MambaMixer(nn.Module):
         self.norm = GatedRmsNorm(self.inner)
         self.out_proj = nn.Linear(self.inner, width, bias=False)
 
+    def state_shapes(self, batch: int) -> tuple[tuple[int, ...], ...]:
+        """Of S."""
+        return ((batch, self.heads, self.head_dim, self.state_dim),)
+
     def forward(
-        self, tokens: Tensor, state: Tensor | None, frames: int = 1, *, quick: bool = False
-    ) -> tuple[Tensor, Tensor]:
+        self, tokens: Tensor, state: BlockState | None, grid: Grid, *, quick: bool = False
+    ) -> tuple[Tensor, BlockState]:
         """`(B, L, D)` and S `(B, H, P, N)` or None to `(B, L, D)` and S after the last token.
 
-        The tokens are those of one frame after the other, of `frames` in all. `quick` allows our kernels, for one
-        frame in float32 on CUDA.
+        `quick` allows our kernels, for one frame in float32 on CUDA.
         """
+        frames, before = grid.frames, None if state is None else state[0]
         conv_width = self.inner + 2 * self.state_dim
         projected: Tensor = self.in_proj(tokens)
         kernels = self._quick if quick and frames == 1 and self.scan != "mamba_ssm" else None
         if kernels is not None:
-            y, state = mixed(projected, state, kernels)
+            y, after = mixed(projected, before, kernels)
             gated: Tensor = self.out_proj(y)
-            return gated, state
+            return gated, (after,)
         z, xbc, dt = torch.split(projected, [self.inner, conv_width, self.heads], dim=-1)
-        # The convolution starts from zeros on every frame, and only S is carried: the weights were
-        # trained so.
-        xbc = F.silu(self._convolved(torch.unflatten(xbc, 1, (frames, -1)).flatten(0, 1)))
-        xbc = torch.unflatten(xbc, 0, (-1, frames)).flatten(1, 2)
+        # Of the frame before only S is carried, and nothing of the convolution: the weights were trained so.
+        xbc = F.silu(convolved(xbc, self.conv1d, frames))
         x, b, c = torch.split(xbc, [self.inner, self.state_dim, self.state_dim], dim=-1)
         x = torch.unflatten(x, -1, (self.heads, self.head_dim))
         exact = torch.promote_types(self.A_log.dtype, torch.float32)
         delta = F.softplus(dt.to(exact) + self.dt_bias.to(exact))
         a = -self.A_log.to(exact).exp()
         run = kernel_scan if wants_kernel(self.scan, x) else chunked_scan
-        y, state = run(x, delta, a, b, c, state, self.chunk_tokens)
+        y, after = run(x, delta, a, b, c, before, self.chunk_tokens)
         y = y + x * self.D.to(exact).unsqueeze(-1)
         out: Tensor = self.out_proj(self.norm(y.flatten(-2), z).to(tokens.dtype))
-        return out, state
+        return out, (after,)
 
     @property
     def _quick(self) -> MixerWeights | None:
@@ -166,14 +176,14 @@ class MambaMixer(nn.Module):
             self.heads, self.head_dim, self.state_dim, self.chunk_tokens,
         )  # fmt: skip
 
-    def _convolved(self, xbc: Tensor) -> Tensor:
-        """Each token with those before it, `(B, L, channels)`."""
-        mixed: Tensor = self.conv1d(xbc.transpose(1, 2))[..., : xbc.shape[1]]
-        return mixed.transpose(1, 2)
+
+def initial_log_a(heads: int) -> Tensor:
+    """`(H,)`, of decays spread evenly."""
+    return _drawn(heads, _A_MIN, _A_MAX).log()
 
 
-def _initial_dt_bias(heads: int) -> Tensor:
-    """The inverse softplus of time steps spread evenly in log space."""
+def initial_dt_bias(heads: int) -> Tensor:
+    """`(H,)`: the inverse softplus of time steps spread evenly in log space."""
     low, high = math.log(_DELTA_MIN), math.log(_DELTA_MAX)
     delta = (low + (high - low) * _drawn(heads, 0.0, 1.0)).exp()
     return delta + (-torch.expm1(-delta)).log()

@@ -7,17 +7,15 @@ after it, what was learned and what was kept do not fade at the same rate.
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from flashdepth_vfx.errors import SettingsError, WeightsError
-from flashdepth_vfx.training.checkpoint import Checkpoint, load_checkpoint
+from flashdepth_vfx.training.checkpoint import Checkpoint
 from flashdepth_vfx.training.export import export_weights
-from flashdepth_vfx.training.start import history_of
-from flashdepth_vfx.weights.reading import read_tensors
+from flashdepth_vfx.training.held import held_by
 
 __all__ = ["blend_weights"]
 
@@ -33,7 +31,7 @@ def blend_weights(
     """
     if not 0.0 < share < 1.0:
         raise SettingsError(f"a blend of {share:g}: give a share between 0 and 1")
-    before, after = _read(one), _read(two)
+    before, after = held_by(one), held_by(two)
     if before.config != after.config:
         raise WeightsError(f"{one} and {two}: weights of two different networks cannot be blended")
     if before.history != after.history[: len(before.history)]:
@@ -54,17 +52,3 @@ def blend_weights(
 def _between(one: Tensor, two: Tensor, share: float) -> Tensor:
     """Counters, which are whole numbers, are the later ones."""
     return torch.lerp(one.float(), two.float(), share) if two.is_floating_point() else two
-
-
-def _read(path: Path) -> Checkpoint:
-    """A checkpoint; of weights what they hold of one."""
-    if path.suffix != ".safetensors":
-        return load_checkpoint(path)
-    file, history = read_tensors(path), history_of(path)
-    try:
-        config = json.loads(file.metadata["config"])
-    except (KeyError, ValueError) as problem:
-        raise WeightsError(
-            f"{path}: it does not say which network it is of: {problem}"
-        ) from problem
-    return Checkpoint(config, dict(file.tensors), {}, 0, 0.0, history)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from flashdepth_vfx.model import FlashDepthNet, TemporalState
+from flashdepth_vfx.model import FlashDepthNet, ModelConfig, TemporalState
 from flashdepth_vfx.training.passes import predict, predict_frames
 from flashdepth_vfx.training.settings import TrainSettings
 
@@ -24,6 +24,9 @@ class Learner(Protocol):
     @property
     def config(self) -> dict[str, Any]:
         """What `module` is made of, as plain values, for the checkpoint."""
+
+    def fits(self, config: dict[str, Any]) -> bool:
+        """Whether a checkpoint's `config`, of whatever age, is of the same."""
 
     def begin(self, device: torch.device) -> None:
         """Everything to the device that it will run on."""
@@ -49,6 +52,9 @@ class NetworkLearner:
     @property
     def config(self) -> dict[str, Any]:
         return self.module.config.to_dict()
+
+    def fits(self, config: dict[str, Any]) -> bool:
+        return ModelConfig.from_dict(config) == self.module.config
 
     def begin(self, device: torch.device) -> None:
         # two calls, since the checker knows no `to` with both

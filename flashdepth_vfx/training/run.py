@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,18 @@ from flashdepth_vfx.errors import DeviceError, SettingsError, UsageError
 from flashdepth_vfx.io.atomic import make_folder
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.model.config import VitConfig
+from flashdepth_vfx.model.temporal_config import TemporalKind
+from flashdepth_vfx.training.checkpoint import Checkpoint
 from flashdepth_vfx.training.data import DataSettings, batches
 from flashdepth_vfx.training.datasets import Fault, open_dataset
+from flashdepth_vfx.training.held import held_by, take_over
 from flashdepth_vfx.training.paper.sets import SetsSettings, set_batches
 from flashdepth_vfx.training.passes import require_fitting
 from flashdepth_vfx.training.ranks import Ranks, joined_ranks
 from flashdepth_vfx.training.settings import TrainSettings
-from flashdepth_vfx.training.start import (
-    guided_by,
-    history_of,
-    hybrid_from,
-    hybrid_origin,
-    new_network,
-    origin,
-)
+from flashdepth_vfx.training.start import guided_by, hybrid_from, hybrid_origin, new_network, origin
 from flashdepth_vfx.training.train import Report, Show, Source, train
-from flashdepth_vfx.weights.architecture import fit
-from flashdepth_vfx.weights.reading import SUFFIXES, read_tensors
+from flashdepth_vfx.weights.reading import SUFFIXES
 
 __all__ = ["StageJob", "require_checkpoint_name", "run_stage", "training_device"]
 
@@ -43,8 +38,10 @@ class StageJob:
     `checkpoint` is written as it goes, and continued from if it is there. The network is `preset`'s, or a
     configuration. It begins from `start`, checkpoint or weights of the stage before, or new, from the published
     weights `encoder` or random. A hybrid's `teacher` is checkpoint or weights of the network that guides it; where it
-    is a transformer, `start` beside it is the student, and without it the whole hybrid. `roots` says where each data
-    set lies. `device` is cpu, cuda or cuda:N; under `torchrun` each process has a GPU of its own.
+    is a transformer, `start` beside it is the student, and without it the whole hybrid. `temporal` and
+    `temporal_level` are the temporal module and the decoder path that it acts on, where they are not the preset's: a
+    `start` that has another module gives all but that, which begins anew. `roots` says where each data set lies.
+    `device` is cpu, cuda or cuda:N; under `torchrun` each process has a GPU of its own.
     """
 
     checkpoint: Path
@@ -54,6 +51,8 @@ class StageJob:
     start: Path | None = None
     teacher: Path | None = None
     roots: Mapping[str, Path] = field(default_factory=dict)
+    temporal: TemporalKind | None = None
+    temporal_level: int | None = None
     device: str = "cpu"
 
 
@@ -134,8 +133,10 @@ def _of_rank(device: torch.device, ranks: Ranks) -> torch.device:
 
 def _begin(job: StageJob) -> tuple[FlashDepthNet, list[dict[str, Any]]]:
     """The network before its first step, and its history so far."""
-    seed = job.settings.data.seed
-    config = ModelConfig.preset(job.preset) if isinstance(job.preset, str) else job.preset
+    seed, settings = job.settings.data.seed, job.settings
+    if job.temporal == "none" and not settings.encoder_rate + settings.decoder_rate:
+        raise UsageError("without a temporal module there is nothing to train at these rates")
+    config = _configured(job)
     hybrid = config.teacher is not None and isinstance(config.teacher.encoder, VitConfig)
     if hybrid and job.teacher is not None:
         if job.start is None:
@@ -144,9 +145,10 @@ def _begin(job: StageJob) -> tuple[FlashDepthNet, list[dict[str, Any]]]:
             )
         return guided_by(config, job.start, job.teacher, seed)
     if job.teacher is not None:
-        preset = config.name if config.teacher is not None else "nano-hybrid"
-        net = hybrid_from(job.teacher, job.encoder, seed, preset)
-        history: list[dict[str, Any]] = [dict(hybrid_origin(job.teacher, job.encoder, preset))]
+        if config.teacher is None:
+            config = _configured(replace(job, preset="nano-hybrid"))
+        net = hybrid_from(job.teacher, job.encoder, seed, config)
+        history: list[dict[str, Any]] = [dict(hybrid_origin(job.teacher, job.encoder, config.name))]
     else:
         net = new_network(config, job.encoder, seed)
         history = [dict(origin(job.encoder))]
@@ -155,7 +157,26 @@ def _begin(job: StageJob) -> tuple[FlashDepthNet, list[dict[str, Any]]]:
                 f"{config.name} is guided by another network: name it (--teacher, or teacher=FILE)"
             )
     if job.start is not None:
-        tensors = read_tensors(job.start).tensors
-        net.load_state_dict(fit(str(job.start), net.config, tensors, per_frame=False))
-        history = history_of(job.start)
+        held = held_by(job.start)
+        take_over(net, held, job.start, new_module=_has_another_module(job, net, held))
+        history = held.history
     return net, history
+
+
+def _configured(job: StageJob) -> ModelConfig:
+    """The network that was asked for, with the temporal module that was."""
+    config = ModelConfig.preset(job.preset) if isinstance(job.preset, str) else job.preset
+    return config.with_temporal(job.temporal, job.temporal_level)
+
+
+def _has_another_module(job: StageJob, net: FlashDepthNet, held: Checkpoint) -> bool:
+    """Whether what `start` holds remembers in another way. Raises UsageError where nobody asked for that."""
+    theirs = ModelConfig.from_dict(held.config).temporal
+    if theirs == net.config.temporal:
+        return False
+    if job.temporal is None and job.temporal_level is None:
+        raise UsageError(
+            f"{job.start}: its temporal module is '{theirs.kind}' on level {theirs.path}: go on with it (--temporal "
+            f"{theirs.kind} --temporal-level {theirs.path}), or name another, which begins anew"
+        )
+    return True

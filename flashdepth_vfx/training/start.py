@@ -22,7 +22,14 @@ from flashdepth_vfx.weights import ENTRIES
 from flashdepth_vfx.weights.architecture import fit, is_per_frame
 from flashdepth_vfx.weights.reading import read_tensors
 
-__all__ = ["guided_by", "history_of", "hybrid_from", "hybrid_origin", "new_network", "origin"]
+__all__ = [
+    "guided_by",
+    "history_of",
+    "hybrid_from",
+    "hybrid_origin",
+    "new_network",
+    "origin",
+]
 
 _FREE = "Apache-2.0"
 #: The number of the EfficientNet-Lite whose published ImageNet weights a file of this SHA-256 holds.
@@ -33,7 +40,7 @@ _PUBLISHED = {
 _HYBRID, _TWIN, _TEACHER = "nano-hybrid", "nano-twin", "nano"
 _HYBRIDS = (_HYBRID, _TWIN)
 #: What a hybrid's student takes over from its teacher. Not the projections: they read another encoder's features.
-_SHARED = ("depth_head.scratch.", "mamba.")
+_SHARED, _TEMPORAL = "depth_head.scratch.", "mamba."
 
 _TYPICAL_100_PER_M = 20.0
 #: What the published encoders subtract from a picture in [0, 1] and divide it by. Source: TensorFlow's own release.
@@ -112,26 +119,31 @@ def _history_if_told(path: Path) -> list[dict[str, Any]]:
 
 
 def hybrid_from(
-    teacher: Path, encoder: Path | None, seed: int, preset: str = _HYBRID
+    teacher: Path, encoder: Path | None, seed: int, preset: str | ModelConfig = _HYBRID
 ) -> FlashDepthNet:
-    """A hybrid that starts from a trained nano: `preset` is "nano-hybrid" or "nano-twin".
+    """A hybrid that starts from a trained nano: "nano-hybrid", "nano-twin", or one's own configuration of either.
 
     `teacher` is nano's training checkpoint or its weights file. The hybrid's teacher is that nano; its student takes
-    over the decoder and the temporal module, and `encoder` as in `new_network`. A twin without one is that nano all
-    over. The fusion starts without effect.
+    over the decoder and, where it is the same one, the temporal module, and `encoder` as in `new_network`. A twin
+    without one is that nano all over. The fusion starts without effect.
 
     Raises SettingsError for another preset, WeightsError when a file does not fit.
     """
-    if preset not in _HYBRIDS:
-        raise SettingsError(f"{preset} is no hybrid of a nano; there are: {', '.join(_HYBRIDS)}")
-    net = new_network(preset, encoder, seed)
+    config = ModelConfig.preset(preset) if isinstance(preset, str) else preset
+    if config.teacher is None or isinstance(config.encoder, VitConfig):
+        raise SettingsError(
+            f"{config.name} is no hybrid of a nano; there are: {', '.join(_HYBRIDS)}"
+        )
+    net = new_network(config, encoder, seed)
     assert net.teacher_model is not None
-    tensors = read_tensors(teacher).tensors
-    trained = fit(str(teacher), ModelConfig.preset(_TEACHER), tensors, per_frame=True)
+    tensors, nano = read_tensors(teacher).tensors, ModelConfig.preset(_TEACHER)
+    trained = fit(str(teacher), nano, tensors, per_frame=True)
     taught = {name: trained[name] for name in net.teacher_model.state_dict()}
     net.teacher_model.load_state_dict(taught, strict=True)
-    taken = "" if _is_twin(preset, encoder) else _SHARED
-    shared = {name: tensor for name, tensor in trained.items() if name.startswith(taken)}
+    parts = ("",) if _is_twin(config.name, encoder) else (_SHARED, _TEMPORAL)
+    shared = {name: tensor for name, tensor in trained.items() if name.startswith(parts)}
+    if config.temporal != nano.temporal:
+        shared = {n: t for n, t in shared.items() if not n.startswith(_TEMPORAL)}
     net.load_state_dict(net.state_dict() | shared, strict=True)
     return net
 
@@ -202,7 +214,7 @@ def _teacher_record(
 
 def _is_twin(preset: str, encoder: Path | None) -> bool:
     """Whether the student begins as its teacher, encoder and all."""
-    return preset == _TWIN and encoder is None
+    return preset.startswith(_TWIN) and encoder is None
 
 
 def _told_by(path: Path) -> dict[str, str]:

@@ -108,6 +108,9 @@ class _Run:
 
     def resume(self, checkpoint: Checkpoint, path: Path, history: list[dict[str, Any]]) -> None:
         """Go on from `checkpoint`, read from `path`."""
+        # on another path the same weights fit, and mean nothing
+        if not self.learner.fits(checkpoint.config):
+            raise WeightsError(f"{path}: of another network; name another checkpoint, or remove it")
         told = [{name: group[name] for name in _TOLD} for group in self.optimizer.param_groups]
         try:
             self.net.load_state_dict(checkpoint.model)

@@ -67,6 +67,9 @@ class UpsamplerLearner:
     def config(self) -> dict[str, Any]:
         return dataclasses.asdict(self.module.config)
 
+    def fits(self, config: dict[str, Any]) -> bool:
+        return config == self.config
+
     def begin(self, device: torch.device) -> None:
         for net in (self.module, self._base):
             net.to(device)

@@ -71,6 +71,7 @@ def fit(
         tensors = {**added, **tensors}
     complaint = _complaint(slots, tensors)
     if complaint:
+        complaint += _other_module(config, slots, tensors)
         looks = guess_preset(tensors)
         raise WeightsError(
             f"{path}: not weights of the network '{config.name}': it looks like '{looks}' "
@@ -99,6 +100,20 @@ def _complaint(slots: Mapping[str, _Slot], tensors: Mapping[str, Tensor]) -> str
         "Wrong kind": wrong_kind,
     }
     return " ".join(_first(title, names) for title, names in groups.items() if names)
+
+
+def _other_module(
+    config: ModelConfig, slots: Mapping[str, _Slot], tensors: Mapping[str, Tensor]
+) -> str:
+    """That a temporal module is there, and not the network's."""
+    blocks = f"{_TEMPORAL}blocks."
+    own, theirs = ({n for n in names if n.startswith(blocks)} for names in (slots, tensors))
+    if own <= theirs or theirs <= own:
+        return ""
+    return (
+        f" Its temporal module is another than '{config.temporal.kind}', or of another size: the published models "
+        "have Mamba-2, and files that `train export` wrote say which one they have."
+    )
 
 
 def _first(title: str, names: list[str]) -> str:

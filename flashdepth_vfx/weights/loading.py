@@ -101,7 +101,9 @@ def _read(entry: WeightsEntry, path: Path, sha256: str) -> LoadedWeights:
     if config is None:
         config = ModelConfig.preset(entry.architecture or guess_preset(tensors))
     if entry.name not in ENTRIES:
-        entry = replace(entry, architecture=config.name, per_frame=is_per_frame(tensors))
+        # a network that was made without one is whole, and its disparity as good as any
+        lacking = config.temporal.kind != "none" and is_per_frame(tensors)
+        entry = replace(entry, architecture=config.name, per_frame=lacking)
     if entry.repository is None:
         entry = _as_the_file_says(entry, content.metadata)
     state_dict = fit(str(path), config, tensors, per_frame=entry.per_frame)
