@@ -185,8 +185,10 @@ class Probe(nn.Module):
         self.answer = answer
         self.shown: list[Tensor] = []
 
+    def state_shapes(self, batch: int) -> tuple[tuple[int, ...], ...]:
+        return ((1,),)
+
     def forward(self, pixels: Tensor, state: TemporalState | None) -> tuple[Tensor, TemporalState]:
-        """As `FlashDepthNet`."""
         picture = pixels * torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1)
         picture = picture + torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1)
         self.shown.append(picture[0].clone())

@@ -120,6 +120,9 @@ class Eyes(nn.Module):
         super().__init__()
         self.factor, self.views = factor, 0
 
+    def state_shapes(self, batch: int) -> tuple[tuple[int, ...], ...]:
+        return ((1,),)
+
     def forward(self, pixels: Tensor, state: TemporalState | None) -> tuple[Tensor, TemporalState]:
         self.views += state is None
         rows = torch.linspace(10.0, 40.0, pixels.shape[-2])[:, None]
