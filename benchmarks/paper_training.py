@@ -143,14 +143,7 @@ def command(run: Run, checkpoint: Path, ranks: int) -> list[str]:
     if ON_GPU:
         told["data.workers"] = max(min(14, cores - 2), 1)
     changes = [f"{name}={value}" for name, value in told.items()]
-    torchrun = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        f"--nproc-per-node={ranks}",
-    ]
-    return [*torchrun, "-m", "flashdepth_batch", "train", "paper", run.config, *changes]
+    return [*torchrun(ranks), "-m", "flashdepth_batch", "train", "paper", run.config, *changes]
 
 
 def environment() -> dict[str, str]:
@@ -249,17 +242,17 @@ def read_alone(run: Run) -> float:
     return round(counted * data.clips * data.frames / (time.monotonic() - began), 1)
 
 
+def torchrun(ranks: int) -> list[str]:
+    """What begins so many processes of this machine."""
+    standalone = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    return [*standalone, f"--nproc-per-node={ranks}"]
+
+
 def sums(folder: Path, ranks: int) -> dict[str, float]:
     """Milliseconds that averaging the gradients takes: all that sending them beside the backward pass could save."""
     out = folder / "sums.json"
-    torchrun = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        f"--nproc-per-node={ranks}",
-    ]
-    subprocess.run([*torchrun, __file__, "--sending", str(out)], env=environment(), check=True)
+    told = [*torchrun(ranks), __file__, "--sending", str(out)]
+    subprocess.run(told, env=environment(), check=True)
     found: dict[str, float] = json.loads(out.read_text())
     return found
 

@@ -30,6 +30,7 @@ __all__ = [
     "guide_of",
     "known_part",
     "known_pixels",
+    "network_input",
     "plan_canvas",
     "shot_window",
     "to_network",
@@ -114,6 +115,12 @@ def plan_canvas(
         return max(round(length * scale / multiple) * multiple, minimum)
 
     return Canvas(window, pixel_aspect, side(down), side(across))
+
+
+def network_input(rgb: Tensor) -> Tensor:
+    """`(..., 3, H, W)` in [0, 1] to what the encoder was first trained on: ImageNet's mean and deviation."""
+    mean, deviation = rgb.new_tensor(IMAGENET_MEAN), rgb.new_tensor(IMAGENET_STD)
+    return (rgb - mean[:, None, None]) / deviation[:, None, None]
 
 
 def to_network(

@@ -31,8 +31,12 @@ colorspaces:
 LUT = "Version 1\nFrom 0.0 1.0\nLength 2\nComponents 1\n{{\n0.0\n{gain}\n}}\n"
 
 
-def header(kind: FileKind = "exr", hint: str | None = None, path: str = "/p/a.exr") -> PlateHeader:
-    window = Window(0, 0, 8, 8)
+def header(
+    kind: FileKind = "exr",
+    hint: str | None = None,
+    path: str = "/p/a.exr",
+    window: Window = Window(0, 0, 8, 8),  # noqa: B008 - a value, and never changed
+) -> PlateHeader:
     return PlateHeader(
         Path(path), 1001, kind, window, window, 1.0, ("R", "G", "B"), (), hint, None, {}
     )

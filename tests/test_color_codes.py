@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from color_show import header
 
 from flashdepth_vfx.color import ColorTransform, plan_color
 from flashdepth_vfx.color import transform as at_work
-from flashdepth_vfx.plate import CodeArray, PlateHeader, Window
+from flashdepth_vfx.plate import CodeArray, Window
 from flashdepth_vfx.preprocess import Canvas, CodeTable, to_network
 
 _SIZE = Window(0, 0, 70, 53)
 
 
 def _transform(hint: str | None = None, exposure: float = 0.0) -> ColorTransform:
-    header = PlateHeader(
-        path=Path("take.mp4"),
-        frame=1,
-        kind="movie",
-        data_window=_SIZE,
-        display_window=_SIZE,
-        pixel_aspect=1.0,
-        channels=("R", "G", "B"),
-        views=(),
-        color_hint=hint,
-        frames_per_second=None,
-        attributes={},
-    )
+    take = header("movie", hint, window=_SIZE)
     return ColorTransform(
-        plan_color(header, colorspace=None, ocio=None, display_view=None, exposure=exposure)
+        plan_color(take, colorspace=None, ocio=None, display_view=None, exposure=exposure)
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from color_show import header
 
 from flashdepth_vfx.color import ColorTransform, plan_color
 from flashdepth_vfx.plate import PlateHeader, Window
@@ -15,19 +14,7 @@ _PQ, _HLG = "Rec.2100-PQ - Display", "Rec.2100-HLG - Display"
 
 
 def _header(hint: str | None) -> PlateHeader:
-    return PlateHeader(
-        path=Path("take.mov"),
-        frame=1,
-        kind="movie",
-        data_window=_WINDOW,
-        display_window=_WINDOW,
-        pixel_aspect=1.0,
-        channels=("R", "G", "B"),
-        views=(),
-        color_hint=hint,
-        frames_per_second=None,
-        attributes={},
-    )
+    return header("movie", hint, window=_WINDOW)
 
 
 def _pq(nits: np.ndarray) -> np.ndarray:

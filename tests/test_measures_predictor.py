@@ -14,9 +14,8 @@ from flashdepth_vfx.measures.predictor import (
     predict_frame,
     rendered_by,
 )
-from flashdepth_vfx.preprocess import guide_of, to_network
+from flashdepth_vfx.preprocess import guide_of, network_input, to_network
 from flashdepth_vfx.settings import Upsampling
-from flashdepth_vfx.training.data import network_input
 from flashdepth_vfx.upsample import bilinear, guided
 
 

@@ -16,6 +16,7 @@ import torch
 from conftest import environment
 
 from flashdepth_vfx.errors import SettingsError
+from flashdepth_vfx.preprocess import network_input
 from flashdepth_vfx.training import data
 from flashdepth_vfx.training.data import HELD_OUT, Batch, DataSettings, batches, held_out
 from flashdepth_vfx.training.looks import Look, develop, draw_looks
@@ -253,6 +254,6 @@ def test_a_batch_is_what_it_says() -> None:
 
 def test_the_network_is_given_what_its_encoder_was_first_trained_on() -> None:
     rgb = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1).expand(1, 3, 2, 2)
-    assert float(data.network_input(rgb).abs().max()) < 1e-6
-    white = data.network_input(torch.ones(2, 1, 3, 1, 1))
+    assert float(network_input(rgb).abs().max()) < 1e-6
+    white = network_input(torch.ones(2, 1, 3, 1, 1))
     assert white.flatten(2)[1, 0].tolist() == pytest.approx([2.2489, 2.4286, 2.64], abs=1e-4)

@@ -9,7 +9,7 @@ from torch import Tensor
 from training_kit import network
 
 from flashdepth_vfx.model import FlashDepthNet, TemporalState
-from flashdepth_vfx.training.data import network_input
+from flashdepth_vfx.preprocess import network_input
 from flashdepth_vfx.training.passes import predict, predict_frames
 
 

@@ -18,8 +18,8 @@ from flashdepth_vfx.errors import SettingsError, WeightsError
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.model.config import ConvConfig
 from flashdepth_vfx.model.convnet import lite_name_from_published
+from flashdepth_vfx.preprocess import network_input
 from flashdepth_vfx.training.checkpoint import Checkpoint, save_checkpoint
-from flashdepth_vfx.training.data import network_input
 from flashdepth_vfx.training.start import hybrid_from, hybrid_origin, new_network, origin
 
 _SHIPPED = Path(flashdepth_vfx.__file__).parent / "data" / "nano.safetensors"

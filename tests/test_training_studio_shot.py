@@ -10,8 +10,7 @@ import torch
 from studio_kit import FRAME, H, W, full, opened, write_shot, z_of
 
 from flashdepth_vfx.plate import Window
-from flashdepth_vfx.preprocess import Canvas, to_network
-from flashdepth_vfx.training.data import network_input
+from flashdepth_vfx.preprocess import Canvas, network_input, to_network
 from flashdepth_vfx.training.studio import (
     StudioReading,
     check_shots,

@@ -14,8 +14,7 @@ from flashdepth_vfx.errors import SettingsError
 from flashdepth_vfx.evaluation.job import SETTLED_FRAME
 from flashdepth_vfx.model import FlashDepthNet
 from flashdepth_vfx.plate import Window
-from flashdepth_vfx.preprocess import plan_canvas
-from flashdepth_vfx.training.data import network_input
+from flashdepth_vfx.preprocess import network_input, plan_canvas
 
 __all__ = ["Drift", "drift", "unrest"]
 

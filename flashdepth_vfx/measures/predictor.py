@@ -14,10 +14,9 @@ from flashdepth_vfx.measures.clip import Predictor
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig, TemporalState
 from flashdepth_vfx.plate import FloatArray, Window
 from flashdepth_vfx.preprocess import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
     Canvas,
     guide_of,
+    network_input,
     plan_canvas,
     to_network,
     to_plate,
@@ -106,10 +105,7 @@ def predict_frame(
     there = next(net.parameters()).device
     with torch.inference_mode():
         seen = F.interpolate(rgb[None].float().to(there), size, mode="bicubic").clamp(0.0, 1.0)
-        mean, deviation = (
-            seen.new_tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD)
-        )
-        disparity, after = net((seen - mean) / deviation, state)
+        disparity, after = net(network_input(seen), state)
     return disparity[0].float(), after
 
 

@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from flashdepth_vfx.errors import SettingsError
-from flashdepth_vfx.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from flashdepth_vfx.training.looks import Look, develop, draw_looks, mirror
 from flashdepth_vfx.training.scenes import Scene, draw_scenes, render
 from flashdepth_vfx.training.scenes.parts import Arrays
@@ -30,7 +29,6 @@ __all__ = [
     "batches",
     "held_out",
     "loaded",
-    "network_input",
 ]
 
 HELD_OUT = 1 << 62
@@ -153,12 +151,6 @@ def held_out(settings: DataSettings, device: torch.device, first: int = 0) -> Ba
     scenes = draw_scenes(seeds, settings.frames, settings.stride)
     rows = np.arange(settings.clips)
     return _picture(_Step(scenes, looks, rows[:, None]), 0, settings, device)
-
-
-def network_input(rgb: Tensor) -> Tensor:
-    """`(..., 3, H, W)` in [0, 1] to what the encoder was first trained on: ImageNet's mean and deviation."""
-    mean, deviation = rgb.new_tensor(IMAGENET_MEAN), rgb.new_tensor(IMAGENET_STD)
-    return (rgb - mean[:, None, None]) / deviation[:, None, None]
 
 
 @dataclass(frozen=True)

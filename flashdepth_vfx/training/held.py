@@ -10,12 +10,10 @@ from flashdepth_vfx.errors import SettingsError, WeightsError
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig
 from flashdepth_vfx.training.checkpoint import Checkpoint, load_checkpoint
 from flashdepth_vfx.training.start import history_of
-from flashdepth_vfx.weights.architecture import fit
+from flashdepth_vfx.weights.architecture import TEMPORAL, fit
 from flashdepth_vfx.weights.reading import read_tensors
 
 __all__ = ["held_by", "take_over"]
-
-_TEMPORAL = "mamba."
 
 
 def held_by(path: Path) -> Checkpoint:
@@ -46,6 +44,6 @@ def take_over(net: FlashDepthNet, held: Checkpoint, path: Path, *, new_module: b
     """
     tensors = dict(held.model)
     if new_module:
-        own = {n: t for n, t in net.state_dict().items() if n.startswith(_TEMPORAL)}
-        tensors = {n: t for n, t in tensors.items() if not n.startswith(_TEMPORAL)} | own
+        own = {n: t for n, t in net.state_dict().items() if n.startswith(TEMPORAL)}
+        tensors = {n: t for n, t in tensors.items() if not n.startswith(TEMPORAL)} | own
     net.load_state_dict(fit(str(path), net.config, tensors, per_frame=False))

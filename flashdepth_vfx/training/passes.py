@@ -12,7 +12,8 @@ from torch.utils.checkpoint import checkpoint
 
 from flashdepth_vfx.errors import SettingsError
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig, TemporalState
-from flashdepth_vfx.training.data import ClipSize, network_input
+from flashdepth_vfx.preprocess import network_input
+from flashdepth_vfx.training.data import ClipSize
 
 __all__ = ["predict", "predict_frames", "require_fitting"]
 

@@ -19,7 +19,7 @@ from flashdepth_vfx.model.convnet import EfficientNetLite, lite_name_from_publis
 from flashdepth_vfx.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from flashdepth_vfx.training.checkpoint import load_checkpoint
 from flashdepth_vfx.weights import ENTRIES
-from flashdepth_vfx.weights.architecture import fit, is_per_frame
+from flashdepth_vfx.weights.architecture import TEMPORAL, fit, is_per_frame
 from flashdepth_vfx.weights.reading import read_tensors
 
 __all__ = [
@@ -40,7 +40,7 @@ _PUBLISHED = {
 _HYBRID, _TWIN, _TEACHER = "nano-hybrid", "nano-twin", "nano"
 _HYBRIDS = (_HYBRID, _TWIN)
 #: What a hybrid's student takes over from its teacher. Not the projections: they read another encoder's features.
-_SHARED, _TEMPORAL = "depth_head.scratch.", "mamba."
+_SHARED = "depth_head.scratch."
 
 _TYPICAL_100_PER_M = 20.0
 #: What the published encoders subtract from a picture in [0, 1] and divide it by. Source: TensorFlow's own release.
@@ -106,7 +106,7 @@ def _load_per_frame(net: FlashDepthNet, path: Path) -> None:
             f"{path}: it has a temporal module: it is a stage before (start), no encoder"
         )
     fitted = fit(str(path), net.config, tensors, per_frame=True)
-    temporal = {name: t for name, t in net.state_dict().items() if name.startswith("mamba.")}
+    temporal = {name: t for name, t in net.state_dict().items() if name.startswith(TEMPORAL)}
     net.load_state_dict(fitted | temporal, strict=True)
 
 
@@ -140,10 +140,10 @@ def hybrid_from(
     trained = fit(str(teacher), nano, tensors, per_frame=True)
     taught = {name: trained[name] for name in net.teacher_model.state_dict()}
     net.teacher_model.load_state_dict(taught, strict=True)
-    parts = ("",) if _is_twin(config.name, encoder) else (_SHARED, _TEMPORAL)
+    parts = ("",) if _is_twin(config.name, encoder) else (_SHARED, TEMPORAL)
     shared = {name: tensor for name, tensor in trained.items() if name.startswith(parts)}
     if config.temporal != nano.temporal:
-        shared = {n: t for n, t in shared.items() if not n.startswith(_TEMPORAL)}
+        shared = {n: t for n, t in shared.items() if not n.startswith(TEMPORAL)}
     net.load_state_dict(net.state_dict() | shared, strict=True)
     return net
 

@@ -17,7 +17,8 @@ from flashdepth_vfx.errors import SettingsError
 from flashdepth_vfx.io.atomic import make_folder
 from flashdepth_vfx.measures.predictor import canvas_of
 from flashdepth_vfx.model import FlashDepthNet, ModelConfig, TemporalState
-from flashdepth_vfx.training.data import Batch, DataSettings, batches, network_input
+from flashdepth_vfx.preprocess import network_input
+from flashdepth_vfx.training.data import Batch, DataSettings, batches
 from flashdepth_vfx.training.run import require_checkpoint_name, training_device
 from flashdepth_vfx.training.settings import TrainSettings
 from flashdepth_vfx.training.train import Report, train

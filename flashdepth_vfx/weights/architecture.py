@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["config_in", "fit", "guess_preset", "is_per_frame"]
 
-_TEMPORAL = "mamba."
+TEMPORAL = "mamba."
 _LISTED = 4
 
 
@@ -52,7 +52,7 @@ def guess_preset(tensors: Mapping[str, Tensor]) -> str:
 
 def is_per_frame(tensors: Mapping[str, Tensor]) -> bool:
     """Whether they bring no temporal module, as Depth Anything V2 does not."""
-    return not any(name.startswith(_TEMPORAL) for name in tensors)
+    return not any(name.startswith(TEMPORAL) for name in tensors)
 
 
 def fit(
@@ -67,7 +67,7 @@ def fit(
 
     slots = _slots(json.dumps(config.to_dict()))
     if per_frame and is_per_frame(tensors):
-        added = {n: torch.zeros(s.shape) for n, s in slots.items() if n.startswith(_TEMPORAL)}
+        added = {n: torch.zeros(s.shape) for n, s in slots.items() if n.startswith(TEMPORAL)}
         tensors = {**added, **tensors}
     complaint = _complaint(slots, tensors)
     if complaint:
@@ -106,7 +106,7 @@ def _other_module(
     config: ModelConfig, slots: Mapping[str, _Slot], tensors: Mapping[str, Tensor]
 ) -> str:
     """That a temporal module is there, and not the network's."""
-    blocks = f"{_TEMPORAL}blocks."
+    blocks = f"{TEMPORAL}blocks."
     own, theirs = ({n for n in names if n.startswith(blocks)} for names in (slots, tensors))
     if own <= theirs or theirs <= own:
         return ""

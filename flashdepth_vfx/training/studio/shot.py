@@ -13,8 +13,7 @@ from torch import Tensor
 from flashdepth_vfx.color import ColorTransform
 from flashdepth_vfx.io.contract import PlateReader
 from flashdepth_vfx.plate import FloatArray, Plate, Window
-from flashdepth_vfx.preprocess import Canvas, to_network
-from flashdepth_vfx.training.data import network_input
+from flashdepth_vfx.preprocess import Canvas, network_input, to_network
 from flashdepth_vfx.training.studio.reading import StudioReading
 from flashdepth_vfx.training.studio.values import NOT_KNOWN, to_disparity
 
